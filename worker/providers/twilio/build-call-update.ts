@@ -1,0 +1,48 @@
+import type { TwilioSettings } from "../../../core/tenants/tenant.ts";
+
+/** Twilio refuses a longer inline document (error 32018). */
+const MAX_TWIML_CHARACTERS = 4000;
+
+export interface CallUpdateInput {
+  settings: Extract<TwilioSettings, { mode: "direct" }>;
+  /** The gateway's origin (PROTOCOL §10, `CALLSEAL_PUBLIC_URL`). */
+  publicUrl: string;
+  sessionId: string;
+  receipt: string;
+}
+
+/**
+ * Makes the form of Twilio's UpdateCall that sends the live call on (PROTOCOL §5): `Url`, or `Twiml` when the tenant
+ * wants the document inline and it is short enough. Every URL in it is absolute (error 15004).
+ */
+export function buildCallUpdate(input: CallUpdateInput): URLSearchParams {
+  const { settings, publicUrl, sessionId, receipt } = input;
+  const gateway = publicUrl.replace(/\/+$/, "");
+  const verified = settings.successUrl && addQuery(settings.successUrl, { sid: sessionId, receipt });
+  const unverified = settings.failureUrl
+    ? addQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" })
+    : addQuery(`${gateway}/ivr/verify/failure`, { sid: sessionId });
+  const straight = settings.interceptTarget === "tenant" && verified !== undefined;
+  const target = straight ? verified : addQuery(`${gateway}/ivr/verify/success`, { sid: sessionId });
+  const twiml = redirectDocument(target);
+  if (settings.interceptWith === "twiml" && twiml.length <= MAX_TWIML_CHARACTERS) {
+    return new URLSearchParams({ Twiml: twiml });
+  }
+  // Without a FallbackUrl a failed fetch of Url ends the caller's call (error 11200). When the gateway cannot be
+  // fetched, the tenant's own page still can, and it checks the receipt; when that page fails, its failure page is next.
+  const fallback = straight ? unverified : (verified ?? unverified);
+  return new URLSearchParams({ Url: target, Method: "POST", FallbackUrl: fallback, FallbackMethod: "POST" });
+}
+
+/** Adds parameters and leaves the rest of the URL as it was written, its query and fragment (connection overrides) included. */
+function addQuery(address: string, parameters: Record<string, string>): string {
+  const url = new URL(address);
+  const added = new URLSearchParams(parameters).toString();
+  url.search = url.search.length > 1 ? `${url.search}&${added}` : added;
+  return url.href;
+}
+
+function redirectDocument(url: string): string {
+  const text = url.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return `<?xml version="1.0" encoding="UTF-8"?><Response><Redirect method="POST">${text}</Redirect></Response>`;
+}

@@ -14,9 +14,7 @@ const count = (least: number, most: number) => z.int().min(least).max(most);
 export const scopes = ["sessions", "agent", "admin", "metrics"] as const;
 export type Scope = (typeof scopes)[number];
 
-export const providerNames = ["twilio", "nice", "genesys", "five9", "generic", "agent"] as const;
-/** The voice platform of a call. `agent` is a person at the agent console. */
-export type ProviderName = (typeof providerNames)[number];
+export type { ProviderName } from "../verification/provider-name.ts";
 
 const apiKey = z
   .strictObject({

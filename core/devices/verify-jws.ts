@@ -1,0 +1,109 @@
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import { z } from "zod";
+
+/** PROTOCOL §4: three base64url parts, the last one a 64-byte signature (ES256 or EdDSA). */
+const compactShape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/;
+export const largestJwsBytes = 4096;
+
+/** Headers that would let a token choose its own key, or mean something that is not checked here (RFC 7515 §4.1). */
+const refusedHeaders = ["jwk", "jku", "x5u", "x5c", "crit", "b64"];
+
+export interface DeviceJws {
+  header: { alg: string; kid?: string; typ?: string };
+  claims: Record<string, unknown>;
+  signingInput: string;
+  signature: string;
+}
+
+/** Takes a compact JWS apart without trusting it; undefined when its size, shape or header is refused. */
+export function parseJws(text: unknown): DeviceJws | undefined {
+  if (typeof text !== "string" || text.length > largestJwsBytes || !compactShape.test(text)) return undefined;
+  const [header, payload, signature] = text.split(".") as [string, string, string];
+  const parsedHeader = decodeObject(header);
+  const claims = decodeObject(payload);
+  if (!parsedHeader || !claims || refusedHeaders.some((name) => name in parsedHeader)) return undefined;
+  const { alg, kid, typ } = parsedHeader;
+  if (
+    typeof alg !== "string" ||
+    (kid !== undefined && typeof kid !== "string") ||
+    (typ !== undefined && typeof typ !== "string")
+  )
+    return undefined;
+  return {
+    header: { alg, ...(kid === undefined ? {} : { kid }), ...(typ === undefined ? {} : { typ }) },
+    claims,
+    signingInput: `${header}.${payload}`,
+    signature,
+  };
+}
+
+function decodeObject(part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const base64url = /^[A-Za-z0-9_-]{43}$/;
+/** RFC 7518 §6.2 and RFC 8037: a public P-256 or Ed25519 key, and never a private member. */
+export const publicJwkSchema = z
+  .looseObject({
+    kty: z.enum(["EC", "OKP"]),
+    crv: z.enum(["P-256", "Ed25519"]),
+    x: z.string().regex(base64url),
+    y: z.string().regex(base64url).optional(),
+  })
+  .refine((jwk) => (jwk.kty === "EC") === (jwk.crv === "P-256"), "kty and crv do not go together")
+  .refine((jwk) => (jwk.kty === "EC") === (jwk.y !== undefined), "y belongs to a P-256 key, and only there")
+  .refine(
+    (jwk) => !["d", "p", "q", "dp", "dq", "qi", "oth", "k"].some((member) => member in jwk),
+    "has a private member",
+  )
+  .refine((jwk) => importKey(jwk) !== undefined, "is not a point of its curve");
+
+export type PublicJwk = z.output<typeof publicJwkSchema>;
+
+/** The members that make the key, and nothing else that came with it. */
+export function bareJwk({ kty, crv, x, y }: PublicJwk): string {
+  return JSON.stringify({ kty, crv, x, ...(y === undefined ? {} : { y }) });
+}
+
+function importKey(jwk: { kty: string; crv: string; x: string; y?: string | undefined }): KeyObject | undefined {
+  try {
+    const { kty, crv, x, y } = jwk;
+    return createPublicKey({ key: { kty, crv, x, ...(y === undefined ? {} : { y }) }, format: "jwk" });
+  } catch {
+    return undefined;
+  }
+}
+
+export type VerifyJws = (jws: DeviceJws, publicJwk: string) => boolean;
+
+/**
+ * Verifies with the device's own key and that key's own algorithm, whatever the header claims. Importing a key costs
+ * twice a verification, so imported keys are remembered.
+ */
+export function createJwsVerifier(options: { rememberedKeys?: number } = {}): VerifyJws {
+  const keys = new LRUCache<string, KeyObject>({ max: options.rememberedKeys ?? 20_000 });
+  return (jws, publicJwk) => {
+    let key = keys.get(publicJwk);
+    if (!key) {
+      key = importKey(JSON.parse(publicJwk) as PublicJwk);
+      if (!key) return false;
+      keys.set(publicJwk, key);
+    }
+    const elliptic = key.asymmetricKeyType === "ec";
+    if (jws.header.alg !== (elliptic ? "ES256" : "EdDSA")) return false;
+    const signature = Buffer.from(jws.signature, "base64url");
+    if (signature.toString("base64url") !== jws.signature) return false;
+    const input = Buffer.from(jws.signingInput);
+    return elliptic
+      ? verify("sha256", input, { key, dsaEncoding: "ieee-p1363" }, signature)
+      : verify(null, input, key, signature);
+  };
+}

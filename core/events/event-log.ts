@@ -1,0 +1,130 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { RedisClient } from "../redis/connections.ts";
+import { type Keyspace, partitionBase, partitionOf, sessionKeys } from "../redis/keys.ts";
+import type { RunScript } from "../redis/scripts.ts";
+import { type CallsealEvent, type EventType, parseStreamEntry } from "./event.ts";
+
+export interface NewEvent {
+  type: EventType;
+  tenant: string;
+  correlationId: string;
+  session?: { sessionId: string; callId: string; provider: string };
+  /** Particulars of the type. Never a DID, a token, a signature or a full number: mask before. */
+  data?: Record<string, unknown>;
+}
+
+interface Position {
+  ms: number;
+  sequence: number;
+  partition: number;
+}
+
+const eventIdShape = /^(\d{1,15})-(\d{1,15})-(\d{1,4})$/;
+
+export function parseEventId(id: string): Position | undefined {
+  const match = eventIdShape.exec(id);
+  return match ? { ms: Number(match[1]), sequence: Number(match[2]), partition: Number(match[3]) } : undefined;
+}
+
+/** Appends events that belong to no transition, and reads all events back in the order in which they happened. */
+export class EventLog {
+  readonly #redis: RedisClient;
+  readonly #run: RunScript;
+  readonly #keyspace: Keyspace;
+
+  constructor(redis: RedisClient, run: RunScript, keyspace: Keyspace) {
+    this.#redis = redis;
+    this.#run = run;
+    this.#keyspace = keyspace;
+  }
+
+  async append(event: NewEvent): Promise<void> {
+    const outbox = event.session
+      ? sessionKeys(this.#keyspace, event.session.sessionId).outbox
+      : `${partitionBase(this.#keyspace, partitionOf(event.correlationId, this.#keyspace.partitions))}:outbox`;
+    await this.#run(
+      "append_event",
+      [outbox],
+      [
+        event.type,
+        event.tenant,
+        event.session?.sessionId ?? "",
+        event.session?.callId ?? "",
+        event.session?.provider ?? "",
+        event.correlationId,
+        JSON.stringify(event.data ?? {}),
+      ],
+    );
+  }
+
+  /**
+   * A tenant's events after a position, oldest first, at most `limit`. Reads up to the last whole millisecond, so that
+   * an event that is written meanwhile in another partition is never passed over by the position that is returned.
+   */
+  async list(options: {
+    tenant: string;
+    after: string | undefined;
+    limit: number;
+  }): Promise<{ events: CallsealEvent[]; next: string | undefined }> {
+    const after = options.after === undefined ? { ms: 0, sequence: 0, partition: -1 } : parseEventId(options.after);
+    if (!after) throw new RangeError("not an event id");
+    const untilMs = await this.#wholeMillisecond();
+    const lists = await Promise.all(
+      Array.from({ length: this.#keyspace.partitions }, (_, partition) =>
+        this.#readPartition(partition, { ...options, after, untilMs }),
+      ),
+    );
+    const merged = lists.flatMap((list) => list.events).sort(byPosition);
+    // A partition that was cut short hides what follows its last event: nothing after that point may be shown yet.
+    const horizon = lists.flatMap((list) => (list.cutAt ? [list.cutAt] : [])).sort(comparePositions)[0];
+    const visible = horizon
+      ? merged.filter((event) => comparePositions(parseEventId(event.id)!, horizon) <= 0)
+      : merged;
+    const events = visible.slice(0, options.limit);
+    return { events, next: events.at(-1)?.id ?? options.after };
+  }
+
+  async #wholeMillisecond(): Promise<number> {
+    const nowMs = await this.#timeMs();
+    while ((await this.#timeMs()) <= nowMs) await delay(1);
+    return nowMs;
+  }
+
+  async #timeMs(): Promise<number> {
+    const [seconds, microseconds] = (await this.#redis.time()) as unknown as [string | number, string | number];
+    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  }
+
+  async #readPartition(
+    partition: number,
+    options: { tenant: string; after: Position; limit: number; untilMs: number },
+  ) {
+    const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
+    const { after } = options;
+    // Within the same millisecond and sequence, partitions are ordered by number.
+    let start = partition <= after.partition ? `(${after.ms}-${after.sequence}` : `${after.ms}-${after.sequence}`;
+    const events: CallsealEvent[] = [];
+    const page = 500;
+    for (;;) {
+      const entries = (await this.#redis.xrange(key, start, String(options.untilMs), "COUNT", page)) as [
+        string,
+        string[],
+      ][];
+      for (const entry of entries) {
+        const event = parseStreamEntry(partition, entry);
+        if (event.tenant === options.tenant) events.push(event);
+      }
+      if (entries.length < page) return { events, cutAt: undefined };
+      if (events.length >= options.limit) return { events, cutAt: parseEventId(`${entries.at(-1)![0]}-${partition}`) };
+      start = `(${entries.at(-1)![0]}`;
+    }
+  }
+}
+
+function comparePositions(a: Position, b: Position): number {
+  return a.ms - b.ms || a.sequence - b.sequence || a.partition - b.partition;
+}
+
+function byPosition(a: CallsealEvent, b: CallsealEvent): number {
+  return comparePositions(parseEventId(a.id)!, parseEventId(b.id)!);
+}

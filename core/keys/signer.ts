@@ -1,0 +1,54 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { calculateJwkThumbprint, type JWK, SignJWT } from "jose";
+import { z } from "zod";
+import { ConfigError } from "../config/config.ts";
+
+const privateJwk = z.looseObject({
+  kty: z.literal("EC"),
+  crv: z.literal("P-256"),
+  x: z.string(),
+  y: z.string(),
+  d: z.string(),
+  kid: z.string().min(1).max(128).optional(),
+});
+const privateJwks = z.object({ keys: z.array(privateJwk).min(1).max(10) });
+
+export interface Signer {
+  /** The public keys, for /.well-known/jwks.json. A rotated key stays in the setting until its last receipt has expired. */
+  jwks: { keys: JWK[] };
+  /** A compact JWS (ES256) by the first key. */
+  sign(typ: string, claims: Record<string, unknown>): Promise<string>;
+}
+
+/** Signs receipts and challenges with the first key of a private JWKS (RFC 7517), and publishes all of them. */
+export async function createSigner(jwksJson: string): Promise<Signer> {
+  const keys = parseKeys(jwksJson);
+  const published: JWK[] = [];
+  let signing: { key: KeyObject; kid: string } | undefined;
+  for (const jwk of keys) {
+    const key = createPrivateKey({ key: jwk, format: "jwk" });
+    const exported = createPublicKey(key).export({ format: "jwk" }) as JWK;
+    const kid = jwk.kid ?? (await calculateJwkThumbprint(exported));
+    published.push({ ...exported, kid, alg: "ES256", use: "sig" });
+    signing ??= { key, kid };
+  }
+  const { key, kid } = signing!;
+  return {
+    jwks: { keys: published },
+    sign: (typ, claims) => new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid, typ }).sign(key),
+  };
+}
+
+function parseKeys(jwksJson: string) {
+  const fault = (message: string) =>
+    new ConfigError("The environment is not usable:", [`CALLSEAL_SIGNING_KEYS: ${message}`]);
+  let json: unknown;
+  try {
+    json = JSON.parse(jwksJson);
+  } catch {
+    throw fault("is not JSON");
+  }
+  const parsed = privateJwks.safeParse(json);
+  if (!parsed.success) throw fault("is not a JWKS of private P-256 keys");
+  return parsed.data.keys;
+}

@@ -1,0 +1,78 @@
+import { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import type { RedisClient } from "../redis/connections.ts";
+import { type Keyspace, ratePrefix } from "../redis/keys.ts";
+import { CallsealError } from "../verification/errors.ts";
+
+export type LimitName =
+  | "sessions-key"
+  | "sessions-ani"
+  | "polls"
+  | "wrong-dids"
+  | "offers"
+  | "enrolments"
+  | "handshakes";
+
+const windowSeconds: Readonly<Record<LimitName, number>> = {
+  "sessions-key": 60,
+  "sessions-ani": 60,
+  polls: 60,
+  "wrong-dids": 600,
+  offers: 600,
+  enrolments: 3600,
+  handshakes: 60,
+};
+
+/** Fixed windows in Redis, shared by all gateways (rate-limiter-flexible). `most` comes from the tenant with each call. */
+export class RateLimits {
+  readonly #redis: RedisClient;
+  readonly #keyspace: Keyspace;
+  readonly #limiters = new Map<string, RateLimiterRedis>();
+
+  constructor(redis: RedisClient, keyspace: Keyspace) {
+    this.#redis = redis;
+    this.#keyspace = keyspace;
+  }
+
+  /** Counts one; throws `rate_limited` with the seconds to wait once more than `most` were counted in the window. */
+  async consume(name: LimitName, key: string, most: number): Promise<void> {
+    try {
+      await this.#limiter(name, most).consume(key);
+    } catch (error) {
+      throw asRateLimited(error);
+    }
+  }
+
+  /** Gives one back: what was counted turned out to be none. */
+  async giveBack(name: LimitName, key: string, most: number): Promise<void> {
+    await this.#limiter(name, most).reward(key);
+  }
+
+  /** Throws `rate_limited` when the window is used up already, and counts nothing. */
+  async check(name: LimitName, key: string, most: number): Promise<void> {
+    const state = await this.#limiter(name, most).get(key);
+    if (state && state.consumedPoints >= most) throw asRateLimited(state);
+  }
+
+  #limiter(name: LimitName, most: number): RateLimiterRedis {
+    const id = `${name}:${most}`;
+    let limiter = this.#limiters.get(id);
+    if (!limiter) {
+      limiter = new RateLimiterRedis({
+        storeClient: this.#redis,
+        keyPrefix: ratePrefix(this.#keyspace, name),
+        points: most,
+        duration: windowSeconds[name],
+      });
+      this.#limiters.set(id, limiter);
+    }
+    return limiter;
+  }
+}
+
+function asRateLimited(error: unknown): unknown {
+  if (!(error instanceof RateLimiterRes)) return error;
+  return new CallsealError("rate_limited", {
+    detail: "Too many requests of this kind. Wait as long as Retry-After says.",
+    retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)),
+  });
+}

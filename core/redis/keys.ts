@@ -1,0 +1,122 @@
+import { createHash, createHmac } from "node:crypto";
+
+/**
+ * Every key name, hash tag and channel of Callseal, in one place. A session, its call, its partition's outbox and its
+ * owed intercept share the tag `{p<n>}`, so that one script may touch them under Redis Cluster.
+ *
+ * | key | type | lives |
+ * |---|---|---|
+ * | `…:{p<n>}:call:<h>` | hash | `retention.callSeconds` after the last session |
+ * | `…:{p<n>}:call:<h>:<generation>` | hash | its TTL and `retention.sessionSeconds` |
+ * | `…:{p<n>}:outbox` | stream | registered data, bounded in length |
+ * | `…:{p<n>}:due`, `…:{p<n>}:owed` | sorted set | registered data, emptied by the work itself |
+ * | `…:{p<n>}:subject:<suid>`, `…:devices`, `…:device:<zid>` | hash, set | registered data |
+ * | `…:{p<n>}:activation:<hash>` | hash | 15 minutes |
+ * | `…:{did:<tenant>}:code:<did>` | string | the session's TTL and 30 s |
+ * | `…:{did:<tenant>}:live:<digits>` | sorted set | 10 minutes after the last code |
+ * | `…:phone:<hash>` | set | registered data |
+ * | `…:token:<zid>:<jti>` | string | 2 minutes |
+ * | `…:case:<hash>`, `…:rate:*` | hash, string | their own window |
+ * | `…:deployment` | hash | registered data |
+ */
+export interface Keyspace {
+  prefix: string;
+  partitions: number;
+}
+
+const sessionIdShape = /^csn_([A-Za-z0-9_-]{22})_([1-9][0-9]{0,8})$/;
+
+/** The parts of a session id, or undefined when the text is none. */
+export function parseSessionId(sessionId: string): { callHash: string; generation: number } | undefined {
+  const match = sessionIdShape.exec(sessionId);
+  return match ? { callHash: match[1]!, generation: Number(match[2]) } : undefined;
+}
+
+/** 128 bits that name a call: without the deployment's secret nobody can guess them (ARCHITECTURE, session key). */
+export function hashCall(secret: string, call: { tenant: string; provider: string; callId: string }): string {
+  return createHmac("sha256", secret)
+    .update(`${call.tenant}|${call.provider}|${call.callId}`)
+    .digest()
+    .subarray(0, 16)
+    .toString("base64url");
+}
+
+/** The partition that a random-looking id belongs to. */
+export function partitionOf(id: string, partitions: number): number {
+  return createHash("sha1").update(id).digest().readUInt32BE(0) % partitions;
+}
+
+export interface SessionKeys {
+  call: string;
+  session: string;
+  outbox: string;
+  due: string;
+  owed: string;
+  channel: string;
+}
+
+export function callKeys(keyspace: Keyspace, callHash: string): Omit<SessionKeys, "session"> {
+  const base = partitionBase(keyspace, partitionOf(callHash, keyspace.partitions));
+  return {
+    call: `${base}:call:${callHash}`,
+    outbox: `${base}:outbox`,
+    due: `${base}:due`,
+    owed: `${base}:owed`,
+    channel: `${base}:status:${callHash}`,
+  };
+}
+
+/** The keys of one session. Throws a RangeError on a text that is no session id: callers parse ids at the door. */
+export function sessionKeys(keyspace: Keyspace, sessionId: string): SessionKeys {
+  const id = parseSessionId(sessionId);
+  if (!id) throw new RangeError("not a session id");
+  const keys = callKeys(keyspace, id.callHash);
+  return { ...keys, session: `${keys.call}:${id.generation}`, channel: `${keys.channel}:${id.generation}` };
+}
+
+export function partitionBase(keyspace: Keyspace, partition: number): string {
+  return `${keyspace.prefix}:{p${partition}}`;
+}
+
+export function didKeys(keyspace: Keyspace, tenant: string): { codes: string; live: string } {
+  const base = `${keyspace.prefix}:{did:${tenant}}`;
+  return { codes: `${base}:code`, live: `${base}:live` };
+}
+
+/** A subject, its devices and its activation codes live in the subject's partition; their ids are drawn to fit it. */
+export function subjectKeys(keyspace: Keyspace, suid: string): { subject: string; devices: string; outbox: string } {
+  const base = partitionBase(keyspace, partitionOf(suid, keyspace.partitions));
+  return { subject: `${base}:subject:${suid}`, devices: `${base}:devices:${suid}`, outbox: `${base}:outbox` };
+}
+
+export function deviceKeys(keyspace: Keyspace, zid: string): { device: string; outbox: string } {
+  const base = partitionBase(keyspace, partitionOf(zid, keyspace.partitions));
+  return { device: `${base}:device:${zid}`, outbox: `${base}:outbox` };
+}
+
+/** An activation code is never stored: its record is found by its hash. */
+export function activationKey(keyspace: Keyspace, code: string): string {
+  const base = partitionBase(keyspace, partitionOf(code, keyspace.partitions));
+  return `${base}:activation:${createHash("sha256").update(code).digest("base64url")}`;
+}
+
+/** Which subjects have a number; the number itself is in no key name. */
+export function phoneKey(keyspace: Keyspace, tenant: string, phone: string): string {
+  return `${keyspace.prefix}:phone:${createHash("sha256").update(`${tenant}|${phone}`).digest("base64url")}`;
+}
+
+export function tokenKey(keyspace: Keyspace, zid: string, jti: string): string {
+  return `${keyspace.prefix}:token:${zid}:${createHash("sha256").update(jti).digest("base64url")}`;
+}
+
+export function caseKey(keyspace: Keyspace, tenant: string, caseId: string): string {
+  return `${keyspace.prefix}:case:${createHash("sha256").update(`${tenant}|${caseId}`).digest("base64url")}`;
+}
+
+export function deploymentKey(keyspace: Keyspace): string {
+  return `${keyspace.prefix}:deployment`;
+}
+
+export function ratePrefix(keyspace: Keyspace, name: string): string {
+  return `${keyspace.prefix}:rate:${name}`;
+}

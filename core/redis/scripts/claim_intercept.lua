@@ -1,0 +1,34 @@
+-- Takes the right to move the call, for a bounded time, and counts the attempt.
+-- KEYS[1] session: the session's record
+-- KEYS[2] owed: sorted set of the intercepts that are still owed
+-- ARGV[1] token: the taker's own random value
+-- ARGV[2] lease: milliseconds until another taker may act
+-- ARGV[3] member: the session id, as it stands in owed
+-- Returns { "taken" | "settled" | "leased" | "not_found", record, now, "first" | "after_unknown" | "after_retryable" }
+-- Publishes nothing
+-- Rejects settled, leased, not_found
+local record = load(KEYS[1])
+if not record then
+  redis.call("ZREM", KEYS[2], ARGV[3])
+  return { "not_found" }
+end
+local now = now_ms()
+if record.intercept ~= "pending" then
+  redis.call("ZREM", KEYS[2], ARGV[3])
+  return { "settled", public(record), text(now) }
+end
+local held = record.leaseToken and record.leaseToken ~= ARGV[1] and now < tonumber(record.leaseUntil)
+if held then
+  return { "leased", public(record), text(now) }
+end
+local before = "first"
+if record.attempts ~= "0" then
+  before = record.lastOutcome == "retryable" and "after_retryable" or "after_unknown"
+end
+write(KEYS[1], record, {
+  leaseToken = ARGV[1],
+  leaseUntil = text(now + tonumber(ARGV[2])),
+  attempts = text(tonumber(record.attempts) + 1),
+  lastOutcome = "unknown",
+})
+return { "taken", public(record), text(now), before }

@@ -1,0 +1,45 @@
+-- Issues a nonce of a pending session to one device: by the spoken DID, or by a push offer. A repeat gets the same nonce.
+-- KEYS[1] call: the call's record; the session's own key is KEYS[1] followed by ":" and the generation, in the same slot
+-- ARGV[1] kind: "did" or "push"
+-- ARGV[2] did: the code that was typed; "" for a push
+-- ARGV[3] zid: the device
+-- ARGV[4] suid: its subject
+-- ARGV[5] nonce: a fresh random value
+-- Returns { "claimed" | rejection, record, now, nonce }
+-- Publishes nothing
+-- Rejects wrong_did, expired, subject_mismatch, spent
+local kind, zid, nonce = ARGV[1], ARGV[3], ARGV[5]
+local generation = redis.call("HGET", KEYS[1], "generation")
+local session = KEYS[1] .. ":" .. (generation or "0")
+local record = load(session)
+if not record then
+  return { "wrong_did" }
+end
+local now = now_ms()
+local shown = public(record)
+if kind == "did" and record.did ~= ARGV[2] then
+  return { "wrong_did", shown, text(now) }
+end
+local status = status_at(record, now)
+if status == "timeout" or (status == "pending" and record.callEndedAt) then
+  return { "expired", shown, text(now) }
+end
+if status ~= "pending" then
+  return { "wrong_did", shown, text(now) }
+end
+if record.expectedSubject and record.expectedSubject ~= ARGV[4] then
+  return { "subject_mismatch", shown, text(now) }
+end
+local field = "nonce:" .. kind .. ":" .. zid
+local issued = record[field]
+if issued == "spent" then
+  if kind == "push" then
+    return { "spent", shown, text(now) }
+  end
+  issued = nil
+end
+if not issued then
+  redis.call("HSET", session, field, nonce)
+  issued = nonce
+end
+return { "claimed", shown, text(now), issued }

@@ -1,0 +1,91 @@
+-- Confirms or denies a session by a proof whose signature has been verified: the one place where a verification is decided.
+-- KEYS[1] session: the session's record
+-- KEYS[2] outbox: the partition's event stream
+-- KEYS[3] due: sorted set of pending sessions by expiry
+-- KEYS[4] channel: the session's status channel
+-- KEYS[5] owed: sorted set of the intercepts that are still owed
+-- ARGV[1] tenant
+-- ARGV[2] zid: the device
+-- ARGV[3] suid: its subject
+-- ARGV[4] decision: "confirm" or "deny"
+-- ARGV[5] jti: the proof's id
+-- ARGV[6] cid: call id
+-- ARGV[7] prv: provider
+-- ARGV[8] gen: generation
+-- ARGV[9] nonce
+-- ARGV[10] method: "did" or "push"
+-- ARGV[11] push: the tenant's push policy
+-- ARGV[12] code: the DID; for a push under policy "match" its last two digits
+-- ARGV[13] correlation: correlation id
+-- ARGV[14] data: JSON object for the event
+-- ARGV[15…] field, value, … : what the receipt will say of the proof
+-- Returns { "confirmed" | "denied" | "repeated" | rejection, record, now }
+-- Publishes the terminal record
+-- Rejects not_found, call_mismatch, invalid_proof, subject_mismatch, wrong_did, session_terminal, late_confirmation
+local session, outbox = KEYS[1], KEYS[2]
+local zid, decision, jti, nonce = ARGV[2], ARGV[4], ARGV[5], ARGV[9]
+local correlation = ARGV[13]
+local record = load(session)
+if not record or record.tenant ~= ARGV[1] then
+  return { "not_found" }
+end
+local now = now_ms()
+local shown = public(record)
+if record.jti == jti and record.deviceId == zid then
+  return { "repeated", shown, text(now) }
+end
+if record.callId ~= ARGV[6] or record.provider ~= ARGV[7] or record.generation ~= ARGV[8] then
+  return { "call_mismatch", shown, text(now) }
+end
+
+local method = ARGV[10]
+local field
+if record["nonce:push:" .. zid] == nonce then
+  field = "nonce:push:" .. zid
+elseif record["nonce:did:" .. zid] == nonce and method == "did" then
+  field = "nonce:did:" .. zid
+else
+  return { "invalid_proof", shown, text(now) }
+end
+if record.expectedSubject and record.expectedSubject ~= ARGV[3] then
+  return { "subject_mismatch", shown, text(now) }
+end
+
+local code = ARGV[12]
+local equal = code == record.did
+if method == "push" and ARGV[11] == "match" then
+  equal = code == string.sub(record.did, -2)
+elseif method == "push" and ARGV[11] == "tap" then
+  equal = true
+end
+if decision == "confirm" and not equal then
+  redis.call("HSET", session, field, "spent")
+  emit(outbox, record, "wrong_did", now, correlation, ARGV[14])
+  return { "wrong_did", shown, text(now) }
+end
+
+local status = status_at(record, now)
+if status ~= "pending" and status ~= "timeout" then
+  return { "session_terminal", shown, text(now) }
+end
+if status == "timeout" or record.callEndedAt then
+  emit(outbox, record, "late_confirmation", now, correlation, ARGV[14])
+  return { "late_confirmation", shown, text(now) }
+end
+
+local fields = { jti = jti, deviceId = zid, subjectId = ARGV[3], method = method }
+for i = 15, #ARGV, 2 do
+  fields[ARGV[i]] = ARGV[i + 1]
+end
+local outcome = "denied"
+if decision == "confirm" then
+  outcome = "confirmed"
+  fields.confirmedAt = text(now)
+  if record.mode ~= "none" then
+    fields.intercept = "pending"
+    redis.call("ZADD", KEYS[5], now, record.sessionId)
+  end
+end
+local keys = { session = session, outbox = outbox, due = KEYS[3], channel = KEYS[4] }
+shown = finish(keys, record, outcome, now, { fields = fields, correlation = correlation, data = ARGV[14] })
+return { outcome, shown, text(now) }

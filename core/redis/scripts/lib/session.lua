@@ -1,0 +1,78 @@
+-- Shared by every session script; it stands in front of each one when it is loaded.
+-- PUBLISH ("PUBLISH", or "SPUBLISH" under Redis Cluster) and OUTBOX_LIMIT (events kept a partition) are set above.
+
+-- The one clock (PROTOCOL §1), in milliseconds since 1970.
+local function now_ms()
+  local time = redis.call("TIME")
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function text(number)
+  return string.format("%.0f", number)
+end
+
+-- The session's record as a table, or nil.
+local function load(key)
+  local flat = redis.call("HGETALL", key)
+  if #flat == 0 then
+    return nil
+  end
+  local record = {}
+  for i = 1, #flat, 2 do
+    record[flat[i]] = flat[i + 1]
+  end
+  return record
+end
+
+-- Writes the fields to the record and to its table alike.
+local function write(key, record, fields)
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+    record[field] = value
+  end
+  redis.call("HSET", key, unpack(flat))
+end
+
+-- "pending", a terminal status, or "timeout" for a pending session whose time is over.
+local function status_at(record, now)
+  if record.status == "pending" and now >= tonumber(record.expiresAt) then
+    return "timeout"
+  end
+  return record.status
+end
+
+-- Appends one event of the session to its partition's outbox; data is a JSON object.
+local function emit(outbox, record, type, now, correlation, data)
+  redis.call(
+    "XADD", outbox, "MAXLEN", "~", OUTBOX_LIMIT, "*",
+    "type", type, "time", text(now), "tenant", record.tenant, "sessionId", record.sessionId,
+    "callId", record.callId, "provider", record.provider, "correlationId", correlation, "data", data or "{}"
+  )
+end
+
+-- The record as readers get it: what only the claim and confirm scripts may see stays behind.
+local function public(record)
+  local shown = {}
+  for field, value in pairs(record) do
+    if string.sub(field, 1, 6) ~= "nonce:" and string.sub(field, 1, 5) ~= "loop:" then
+      shown[field] = value
+    end
+  end
+  return cjson.encode(shown)
+end
+
+-- Ends a pending session: writes the terminal fields, forgets its deadline, records the event and tells every waiter.
+-- keys: { session, outbox, due, channel }. Returns the public record.
+local function finish(keys, record, status, now, event)
+  local fields = event.fields or {}
+  fields.status = status
+  fields.terminalAt = text(now)
+  write(keys.session, record, fields)
+  redis.call("ZREM", keys.due, record.sessionId)
+  emit(keys.outbox, record, status, now, event.correlation, event.data)
+  local shown = public(record)
+  redis.call(PUBLISH, keys.channel, shown)
+  return shown
+end

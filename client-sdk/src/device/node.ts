@@ -1,0 +1,1 @@
+export { type FileKeyStoreOptions, fileKeyStore } from "./file-key-store.ts";

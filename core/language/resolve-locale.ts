@@ -22,6 +22,7 @@ export function resolveLocale(requested: string | undefined, tenantDefault: stri
 }
 
 function nearest(tag: string, fallback: Locale): Locale {
+  if (isLocale(tag)) return tag;
   const asked = parseTag(tag);
   if (asked === undefined) return fallback;
   const found = match([asked.toString()], locales, "", { algorithm: "lookup" });

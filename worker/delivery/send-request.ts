@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, errors } from "undici";
 import { BLOCKED_ADDRESS } from "./guarded-dispatcher.ts";
 
 /** A longer answer is cut off there and its connection is closed. */
@@ -161,8 +161,12 @@ function reasonOf(error: unknown, sent: boolean): FailureReason {
   if (code === BLOCKED_ADDRESS) return "blocked_address";
   if (code === "UND_ERR_INVALID_ARG") return "invalid_request";
   if (code === "UND_ERR_CLOSED" || code === "UND_ERR_DESTROYED") return "closed";
-  if (sent)
-    return code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" ? "malformed_answer" : "connection_lost";
+  if (sent) return isMalformed(error, code) ? "malformed_answer" : "connection_lost";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "not_resolved";
   return untrusted.test(code) ? "not_trusted" : "not_connected";
+}
+
+/** Not every parser error has a code, so that the class decides. */
+function isMalformed(error: unknown, code: string): boolean {
+  return error instanceof errors.HTTPParserError || code === "UND_ERR_HEADERS_OVERFLOW";
 }

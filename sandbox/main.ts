@@ -1,0 +1,24 @@
+import { describeCloud } from "./describe-cloud.ts";
+import { readArguments, USAGE } from "./read-arguments.ts";
+import { startVoiceCloud } from "./voice-cloud.ts";
+
+const command = readArguments(process.argv.slice(2));
+
+if (command.kind === "help") {
+  process.stdout.write(USAGE);
+} else if (command.kind === "error") {
+  process.stderr.write(`${command.error}\n\n${USAGE}`);
+  process.exitCode = 2;
+} else {
+  const say = (fields: object, message: string) =>
+    process.stdout.write(`${JSON.stringify({ event: message, ...fields })}\n`);
+  const starting = startVoiceCloud({ ...command.options, logger: { info: say, warn: say } });
+  try {
+    const cloud = await starting;
+    process.stdout.write(`${describeCloud(cloud)}\n`);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void cloud.close());
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -5,7 +5,7 @@ import { type ClaimOptions, claim } from "./claim.ts";
 import { type ConfirmAnswer, confirm } from "./confirm.ts";
 import { type DenyAnswer, deny } from "./deny.ts";
 import type { DeviceContext } from "./device-context.ts";
-import { keepLink, type Link, type LinkState } from "./keep-link.ts";
+import { DeviceLink, type LinkState } from "./device-link.ts";
 import type { KeyStore } from "./key-store.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
 import type { Challenge, Confirmation, Denial, Withdrawal } from "./protocol.ts";
@@ -89,7 +89,7 @@ export async function connectDevice(options: ConnectDeviceOptions): Promise<Devi
   const gatewayUrl = readGatewayUrl(options.gatewayUrl ?? identity.enrolment.gatewayUrl, options.allowInsecure);
   const clock = options.clock ?? Date.now;
   const listeners = createListeners<DeviceEvents>();
-  const link = keepLink({
+  const link = new DeviceLink({
     gatewayUrl,
     signToken: () => signToken({ key: identity.deviceKey, deviceId, audience, nowMs: clock() }),
     policy: createReconnectPolicy(options.reconnect),
@@ -107,7 +107,7 @@ export async function connectDevice(options: ConnectDeviceOptions): Promise<Devi
 function createContext(parts: {
   options: ConnectDeviceOptions;
   identity: DeviceContext["identity"];
-  link: Link;
+  link: DeviceLink;
   gatewayUrl: string;
   clock: () => number;
 }): DeviceContext {

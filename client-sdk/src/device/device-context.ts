@@ -1,11 +1,11 @@
 import type { KeySource } from "../load-jwks.ts";
-import type { Link } from "./keep-link.ts";
+import type { DeviceLink } from "./device-link.ts";
 import type { DeviceIdentity } from "./key-store.ts";
 
 /** What the steps of one connection share. */
 export interface DeviceContext {
   identity: DeviceIdentity;
-  link: Link;
+  link: DeviceLink;
   /** The gateway's public keys. */
   gatewayKeys: KeySource;
   checkDigits: boolean;

@@ -11,8 +11,8 @@ export {
   type DeviceEvents,
 } from "./connect-device.ts";
 export type { DenyAnswer } from "./deny.ts";
+export type { LinkState } from "./device-link.ts";
 export { type EnrolOptions, enrol } from "./enrol.ts";
-export type { LinkState } from "./keep-link.ts";
 export type {
   DeviceIdentity,
   DeviceKey,

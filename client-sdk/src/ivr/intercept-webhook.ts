@@ -2,7 +2,7 @@ import { type CallsealErrorCode, CallsealSdkError } from "../errors.ts";
 import { type ConfirmedCall, readConfirmed } from "./read-confirmed.ts";
 import { type InterceptRequest, readRawBody } from "./read-raw-body.ts";
 import { type DeliveryMemory, rememberDeliveries } from "./remember-deliveries.ts";
-import { verifyWebhook } from "./verify-webhook.ts";
+import { readSecret, verifyWebhook } from "./verify-webhook.ts";
 
 /** The part of a Node or Express response that is written. */
 export interface InterceptResponse {
@@ -52,7 +52,7 @@ const statusOf: Partial<Record<CallsealErrorCode, number>> = {
 export function interceptWebhook(options: InterceptWebhookOptions): InterceptHandler {
   const memory = options.memory ?? rememberDeliveries();
   const underWay = new Map<string, Promise<void>>();
-  if (options.secrets.length === 0) throw new CallsealSdkError("invalid_argument", { detail: "at least one secret" });
+  checkSecrets(options.secrets);
 
   /** A repeat that overtakes the first delivery waits for it and shares its outcome. */
   const handleOnce = (id: string, handle: () => void | Promise<void>): Promise<void> => {
@@ -80,6 +80,12 @@ export function interceptWebhook(options: InterceptWebhookOptions): InterceptHan
       refuse(response, error);
     }
   };
+}
+
+/** At the start of the process, not at the first call of the day. */
+function checkSecrets(secrets: readonly string[]): void {
+  if (secrets.length === 0) throw new CallsealSdkError("invalid_argument", { detail: "at least one secret" });
+  for (const secret of secrets) readSecret(secret);
 }
 
 async function receive(request: InterceptRequest, options: InterceptWebhookOptions) {

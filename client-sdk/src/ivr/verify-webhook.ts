@@ -50,11 +50,14 @@ export async function verifyWebhook(webhook: WebhookToVerify): Promise<VerifiedW
 }
 
 function importSecret(secret: string) {
+  return crypto.subtle.importKey("raw", readSecret(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+}
+
+/** The key bytes of a secret. Errors: `invalid_argument`. */
+export function readSecret(secret: string): Uint8Array<ArrayBuffer> {
   const bytes = decodeBase64(secret.startsWith("whsec_") ? secret.slice(6) : secret);
-  if (!bytes || bytes.length < 16) {
-    throw new CallsealSdkError("invalid_argument", { detail: "a secret is whsec_ and the base64 of 24 to 64 bytes" });
-  }
-  return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  if (bytes && bytes.length >= 16) return bytes;
+  throw new CallsealSdkError("invalid_argument", { detail: "a secret is whsec_ and the base64 of 24 to 64 bytes" });
 }
 
 function readHeader(headers: WebhookToVerify["headers"], name: string): string {

@@ -12,9 +12,8 @@ if (command.kind === "help") {
 } else {
   const say = (fields: object, message: string) =>
     process.stdout.write(`${JSON.stringify({ event: message, ...fields })}\n`);
-  const starting = startVoiceCloud({ ...command.options, logger: { info: say, warn: say } });
   try {
-    const cloud = await starting;
+    const cloud = await startVoiceCloud({ ...command.options, logger: { info: say, warn: say } });
     process.stdout.write(`${describeCloud(cloud)}\n`);
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void cloud.close());
   } catch (error) {

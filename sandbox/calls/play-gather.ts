@@ -69,8 +69,9 @@ class DigitInput {
     return this.#nextKey.signal;
   }
 
-  accept(key: string): void {
-    if (this.done) return;
+  /** False when the input is complete already. */
+  accept(key: string): boolean {
+    if (this.done) return false;
     if (this.#gather.finishOnKey.includes(key)) {
       this.#finish("finish_key");
     } else {
@@ -79,6 +80,7 @@ class DigitInput {
     }
     this.#touched.abort();
     this.#nextKey.abort();
+    return true;
   }
 
   #finish(because: Gathered["because"]): void {

@@ -46,12 +46,17 @@ export async function deliverWebhook(webhook: Webhook, context: CloudContext): P
     const failed = answer.outcome === "failure" ? answer : asFailure(answer);
     if (answer.outcome === "answer" && !failed) return { ok: true, ...answer, url: finalUrl };
     if (!failed) throw new Error("unreachable: an attempt is an answer or a failure");
-    const again = settings.retryOn.has("all") || (failed.class !== "other" && settings.retryOn.has(failed.class));
+    const again = isRetried(failed.class, settings);
     const over = performance.now() >= deadline || context.closing.aborted;
     if (!again || over || attempt > settings.retries) {
       return { ok: false, code: failed.code, message: failed.message, url: finalUrl };
     }
   }
+}
+
+function isRetried(failure: HttpFailure["class"], { retryOn }: ConnectionSettings): boolean {
+  if (failure === "total") return false;
+  return retryOn.has("all") || (failure !== "other" && retryOn.has(failure));
 }
 
 async function tryOnce(delivery: Delivery, attempt: number, context: CloudContext) {

@@ -28,7 +28,8 @@ export interface HttpAnswer {
 
 export interface HttpFailure {
   outcome: "failure";
-  class: RetryClass | "other";
+  /** What a retry policy goes by; `total` is never retried, because no time is left. */
+  class: RetryClass | "other" | "total";
   code: number;
   message: string;
 }
@@ -85,16 +86,17 @@ const NO_SUCH_HOST = new Set(["ENOTFOUND", "EAI_AGAIN"]);
 
 /** Codes: https://www.twilio.com/docs/api/errors/11205 (connection, time-out), /11206 (protocol), /11210 (host), /11220 (TLS). */
 function describeFailure(error: unknown, cut: AbortSignal): HttpFailure {
-  if (cut.aborted) return failure("rt", 11205, `the ${String(cut.reason)} time-out was reached`);
+  if (cut.reason === "total") return failure("total", 11205, "the total time-out was reached");
+  if (cut.aborted) return failure("rt", 11205, "the read time-out was reached");
   const code = codeOf(error);
   if (NO_SUCH_HOST.has(code)) return failure("ct", 11210, "the host name cannot be resolved");
   if (NOT_CONNECTED.has(code)) return failure("ct", 11205, `no connection (${code})`);
   if (/CERT|TLS|SSL/.test(code)) return failure("ct", 11220, `no TLS connection (${code})`);
-  if (code.startsWith("HPE_")) return failure("other", 11206, `not HTTP (${code})`);
+  if (code.startsWith("HPE_") || code === "HTTPParserError") return failure("other", 11206, `not HTTP (${code})`);
   return failure("other", 11205, `the connection broke (${code})`);
 }
 
-function failure(cls: RetryClass | "other", code: number, message: string): HttpFailure {
+function failure(cls: HttpFailure["class"], code: number, message: string): HttpFailure {
   return { outcome: "failure", class: cls, code, message };
 }
 
@@ -102,7 +104,7 @@ function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   // A host with several addresses fails with all their errors together.
   const first = error instanceof AggregateError ? error.errors[0] : error;
-  return first && typeof first === "object" && "code" in first ? String(first.code) : error.name;
+  return first && typeof first === "object" && "code" in first && first.code ? String(first.code) : error.name;
 }
 
 function single(value: string | string[] | undefined): string | undefined {

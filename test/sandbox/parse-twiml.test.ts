@@ -16,7 +16,13 @@ function faultOf(xml: string): number | undefined {
 describe("[V4] TwiML is read as Twilio documents it", () => {
   test("what twilio's own builder writes is read back whole", () => {
     const response = new VoiceResponse();
-    const gather = response.gather({ numDigits: 1, action: "/wait?loop=1&x=2", timeout: 7, method: "GET", finishOnKey: "*" });
+    const gather = response.gather({
+      numDigits: 1,
+      action: "/wait?loop=1&x=2",
+      timeout: 7,
+      method: "GET",
+      finishOnKey: "*",
+    });
     const say = gather.say({ voice: "Polly.Joanna-Neural", language: "en-US" }, "Don't worry & listen: ");
     say.sayAs({ "interpret-as": "digits" }, "482913");
     say.break({ time: "500ms" });
@@ -37,7 +43,13 @@ describe("[V4] TwiML is read as Twilio documents it", () => {
         numDigits: 1,
         actionOnEmptyResult: false,
         prompts: [
-          { verb: "Say", text: "Don't worry & listen: 4 8 2 9 1 3", voice: "Polly.Joanna-Neural", language: "en-US", loop: 1 },
+          {
+            verb: "Say",
+            text: "Don't worry & listen: 4 8 2 9 1 3",
+            voice: "Polly.Joanna-Neural",
+            language: "en-US",
+            loop: 1,
+          },
           { verb: "Pause", seconds: 3 },
         ],
       },
@@ -120,7 +132,11 @@ describe("[V6] TwiML that cannot be played has Twilio's error code", () => {
     ["a character that is none", "<Response><Say>&#x110000;</Say></Response>", 12100],
     ["character zero", "<Response><Say>&#0;</Say></Response>", 12100],
     ["an entity bomb", '<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]><Response><Say>&c;</Say></Response>', 12100],
-    ["an external entity", '<!doctype a [<!ENTITY b SYSTEM "file:///etc/passwd">]><Response><Say>&b;</Say></Response>', 12100],
+    [
+      "an external entity",
+      '<!doctype a [<!ENTITY b SYSTEM "file:///etc/passwd">]><Response><Say>&b;</Say></Response>',
+      12100,
+    ],
     ["__proto__ as an element", "<Response><__proto__/></Response>", 12100],
     ["ten thousand levels", `${"<a>".repeat(9000)}${"</a>".repeat(9000)}`, 12100],
     ["more than 64 kB", `<Response><Say>${"a".repeat(65_536)}</Say></Response>`, 11750],
@@ -130,7 +146,9 @@ describe("[V6] TwiML that cannot be played has Twilio's error code", () => {
   });
 
   test("names of Object.prototype are unknown verbs and attributes, no more", () => {
-    const { verbs, warnings } = parseTwiml('<Response><toString/><hasOwnProperty a="1"/><Say valueOf="x">t</Say></Response>');
+    const { verbs, warnings } = parseTwiml(
+      '<Response><toString/><hasOwnProperty a="1"/><Say valueOf="x">t</Say></Response>',
+    );
     expect(verbs).toMatchObject([{ verb: "Say", text: "t" }]);
     expect(warnings).toHaveLength(3);
     expect(Object.hasOwn(Object.prototype, "a")).toBe(false);

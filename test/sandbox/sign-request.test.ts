@@ -101,15 +101,18 @@ const vectors: Vector[] = [
 ];
 
 describe("[V10] a signature is Twilio's", () => {
-  test.each(vectors.map((vector, index) => ({ ...vector, number: index + 1 })))("published vector $number", (vector) => {
-    const { given, signed, parameters = {}, body, signature } = vector;
-    expect(signRequest(TOKEN, signed, parameters)).toBe(signature);
-    const accepted =
-      body === undefined
-        ? validateRequest(TOKEN, signature, given, parameters)
-        : validateRequestWithBody(TOKEN, signature, given, body);
-    expect(accepted).toBe(true);
-  });
+  test.each(vectors.map((vector, index) => ({ ...vector, number: index + 1 })))(
+    "published vector $number",
+    (vector) => {
+      const { given, signed, parameters = {}, body, signature } = vector;
+      expect(signRequest(TOKEN, signed, parameters)).toBe(signature);
+      const accepted =
+        body === undefined
+          ? validateRequest(TOKEN, signature, given, parameters)
+          : validateRequestWithBody(TOKEN, signature, given, body);
+      expect(accepted).toBe(true);
+    },
+  );
 
   test("the hash of a body is the one in the published vectors", () => {
     expect(hashBody(BODY)).toBe(BODY_HASH);

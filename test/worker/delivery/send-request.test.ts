@@ -91,7 +91,7 @@ describe("what was sent", () => {
 
   test("[W10] a request that times out on the wire was sent", async () => {
     const target = await openTarget(() => {});
-    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 50 }));
+    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 400 }));
     expect(exchange).toEqual({ kind: "failed", reason: "timed_out", sent: true });
     expect(target.requests).toHaveLength(1);
   });
@@ -116,7 +116,7 @@ describe("what was sent", () => {
 
   test("[W10] a connection that nobody answers times out", async () => {
     const url = await startRawServer(undefined);
-    const exchange = await sendRequest(openAgent(), post(url, { timeoutMs: 50 }));
+    const exchange = await sendRequest(openAgent(), post(url, { timeoutMs: 400 }));
     expect(exchange).toEqual({ kind: "failed", reason: "timed_out", sent: true });
   });
 });

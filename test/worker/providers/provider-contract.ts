@@ -20,7 +20,7 @@ export interface ProviderContract {
 }
 
 const PATIENT_MS = 5000;
-const IMPATIENT_MS = 150;
+const IMPATIENT_MS = 500;
 /** Short stable words and codes only. */
 const stableDetail = /^[a-z0-9_]{1,40}$/;
 

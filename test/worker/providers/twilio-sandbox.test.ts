@@ -101,7 +101,7 @@ test.each([
   ["not done, connection lost", { kind: "reset" }, "connection_lost", false],
   ["not done, 500", { kind: "500" }, "twilio_20500", false],
 ] as const)("[W4] %s: unknown, and after a look-up the call moves all the same", async (_what, fault, detail, done) => {
-  const situation = await startSituation({ attemptTimeoutMs: 300 });
+  const situation = await startSituation({ attemptTimeoutMs: 1000 });
   const { cloud, call, provider, request, fetched } = situation;
   const injected = cloud.faults.add({ target: "call_update", times: 1, ...fault } satisfies FaultRequest);
   expect(await provider.redirectCall(request)).toEqual({ outcome: "unknown", detail });

@@ -7,7 +7,7 @@
 -- ARGV[5] provider: "" when there is none
 -- ARGV[6] correlation: correlation id
 -- ARGV[7] data: JSON object
--- Returns the stream id
+-- Returns "OK"
 -- Publishes nothing
 -- Rejects nothing
 local event = { tenant = ARGV[2], sessionId = ARGV[3], callId = ARGV[4], provider = ARGV[5] }

@@ -15,13 +15,14 @@ if not record then
 end
 local token, result = ARGV[1], ARGV[2]
 local now = now_ms()
-local delivered = token == ""
-if delivered and record.status == "confirmed" and not record.deliveredAt then
-  write(KEYS[1], record, { deliveredAt = text(now) })
-end
+local delivered = token == "" and record.status == "confirmed"
+local fields = { deliveredAt = delivered and (record.deliveredAt or text(now)) or nil }
 -- A delivery that was seen corrects a verdict that was only inferred.
-local correctable = delivered and record.status == "confirmed" and (record.intercept == "failed" or record.intercept == "skipped")
+local correctable = delivered and (record.intercept == "failed" or record.intercept == "skipped")
 if record.intercept ~= "pending" and not correctable then
+  if fields.deliveredAt and not record.deliveredAt then
+    write(KEYS[1], record, fields)
+  end
   return { "settled", public(record), text(now) }
 end
 if not delivered and record.leaseToken ~= token then
@@ -31,7 +32,8 @@ if result == "retryable" or result == "unknown" then
   write(KEYS[1], record, { lastOutcome = result, leaseUntil = "0" })
   return { "recorded", public(record), text(now) }
 end
-write(KEYS[1], record, { intercept = result, lastOutcome = result, leaseUntil = "0", interceptAt = text(now) })
+fields.intercept, fields.lastOutcome, fields.leaseUntil, fields.interceptAt = result, result, "0", text(now)
+write(KEYS[1], record, fields)
 redis.call("ZREM", KEYS[3], record.sessionId)
 emit(KEYS[2], record, result == "succeeded" and "intercept_success" or "intercept_failed", now, ARGV[3], ARGV[4])
 return { "recorded", public(record), text(now) }

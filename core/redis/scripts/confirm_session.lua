@@ -40,7 +40,10 @@ end
 
 local method = ARGV[10]
 local field
-if record["nonce:push:" .. zid] == nonce then
+-- "spent" stands in the record where a nonce was, so it is never one.
+if nonce == "spent" then
+  return { "invalid_proof", shown, text(now) }
+elseif record["nonce:push:" .. zid] == nonce then
   field = "nonce:push:" .. zid
 elseif record["nonce:did:" .. zid] == nonce and method == "did" then
   field = "nonce:did:" .. zid

@@ -8,8 +8,7 @@
 -- Returns the reserved code, or "" when every candidate was taken
 -- Publishes nothing
 -- Rejects nothing
-local time = redis.call("TIME")
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = now_ms()
 local ttl, grace = tonumber(ARGV[2]), tonumber(ARGV[3])
 for i = 4, #ARGV, 2 do
   local code = ARGV[i]

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server as HttpServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket as TcpSocket } from "node:net";
 import {
   calculateJwkThumbprint,
   decodeProtectedHeader,
@@ -38,6 +38,8 @@ export interface StandInGateway {
   emit(event: string, payload: unknown): void;
   /** The gateway ends every connection, as a drain does. */
   disconnectAll(): void;
+  /** TCP connections that were cut so far. */
+  cuts: number;
   /** The network ends every connection, without a goodbye. */
   cutAll(): void;
   stop(): Promise<void>;
@@ -51,6 +53,7 @@ export async function startStandInGateway(): Promise<StandInGateway> {
   publicJwk.kid = await calculateJwkThumbprint(publicJwk);
   const devices = new Map<string, JWK>();
   const usedTokens = new Set<unknown>();
+  const wires = new Set<TcpSocket>();
   let http: HttpServer;
   let io: Server;
   let port = 0;
@@ -65,6 +68,7 @@ export async function startStandInGateway(): Promise<StandInGateway> {
     refusals: [],
     answers: [],
     keyFetches: { count: 0, failures: 0 },
+    cuts: 0,
     publicJwk,
     async challenge(overrides = {}) {
       const content = {
@@ -86,7 +90,10 @@ export async function startStandInGateway(): Promise<StandInGateway> {
       new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid: publicJwk.kid ?? "", typ }).sign(privateKey),
     emit: (event, payload) => void io.of("/device").emit(event, payload),
     disconnectAll: () => void io.of("/device").disconnectSockets(true),
-    cutAll: () => http.closeAllConnections(),
+    cutAll: () => {
+      gateway.cuts += wires.size;
+      for (const wire of wires) wire.destroy();
+    },
     async stop() {
       await io.close();
     },
@@ -99,6 +106,10 @@ export async function startStandInGateway(): Promise<StandInGateway> {
         response.writeHead(status, { "content-type": "application/json", ...headers });
         response.end(JSON.stringify(body));
       });
+    });
+    http.on("connection", (wire) => {
+      wires.add(wire);
+      wire.on("close", () => wires.delete(wire));
     });
     io = new Server(http, { transports: ["websocket"], serveClient: false });
     io.of("/device").use((socket, next) => void admit(socket).then(next));
@@ -162,7 +173,7 @@ export async function startStandInGateway(): Promise<StandInGateway> {
     socket.onAny((event: string, payload: Record<string, unknown>, ack: (answer: unknown) => void) => {
       gateway.requests.push({ event, payload });
       const answer = gateway.answers.shift();
-      if (answer === "drop") http.closeAllConnections();
+      if (answer === "drop") gateway.cutAll();
       else if (answer !== "silence" && answer !== undefined) ack(answer);
     });
   }

@@ -4,6 +4,7 @@ import {
   activationKey,
   deviceKeys,
   type Keyspace,
+  offersKey,
   partitionOf,
   phoneKey,
   subjectKeys,
@@ -193,6 +194,20 @@ export class DeviceStore {
 
   async countOffer(deviceId: string): Promise<void> {
     await this.#redis.hincrby(deviceKeys(this.#keyspace, deviceId).device, "offersSinceConfirmation", 1);
+  }
+
+  /** Keeps what was offered to a device for as long as it can be answered, for an app that connects only now. */
+  async rememberOffer(deviceId: string, sessionId: string, lifetimeMs: number): Promise<void> {
+    const key = offersKey(this.#keyspace, deviceId);
+    await this.#redis
+      .multi()
+      .sadd(key, sessionId)
+      .pexpire(key, Math.max(1, Math.ceil(lifetimeMs)))
+      .exec();
+  }
+
+  async rememberedOffers(deviceId: string): Promise<string[]> {
+    return this.#redis.smembers(offersKey(this.#keyspace, deviceId));
   }
 
   /** A confirmation that succeeded: wrong codes and unanswered offers count from here again. */

@@ -90,9 +90,13 @@ export class EventLog {
     return nowMs;
   }
 
+  /** Under Cluster a partition's ids follow the clock of its own node, so the slowest of them decides. */
   async #timeMs(): Promise<number> {
-    const [seconds, microseconds] = (await this.#redis.time()) as unknown as [string | number, string | number];
-    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    const nodes = "nodes" in this.#redis ? this.#redis.nodes("master") : [this.#redis];
+    const times = await Promise.all(nodes.map(async (node) => (await node.time()) as unknown as (string | number)[]));
+    return Math.min(
+      ...times.map(([seconds, microseconds]) => Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)),
+    );
   }
 
   async #readPartition(

@@ -42,8 +42,7 @@ export interface CallsealEvent {
 export function parseStreamEntry(partition: number, entry: [id: string, fields: string[]]): CallsealEvent {
   const fields: Record<string, string> = {};
   for (let index = 0; index < entry[1].length; index += 2) fields[entry[1][index]!] = entry[1][index + 1]!;
-  return {
-    ...(JSON.parse(fields.data ?? "{}") as object),
+  const envelope = {
     id: `${entry[0]}-${partition}`,
     type: fields.type as EventType,
     time: new Date(Number(fields.time)).toISOString(),
@@ -53,4 +52,6 @@ export function parseStreamEntry(partition: number, entry: [id: string, fields: 
     ...(fields.provider ? { provider: fields.provider } : {}),
     correlationId: fields.correlationId!,
   };
+  // The envelope comes first to read, and wins whatever the details are called.
+  return { ...envelope, ...(JSON.parse(fields.data ?? "{}") as object), ...envelope };
 }

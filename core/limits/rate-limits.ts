@@ -33,10 +33,10 @@ export class RateLimits {
     this.#keyspace = keyspace;
   }
 
-  /** Counts one; throws `rate_limited` with the seconds to wait once more than `most` were counted in the window. */
-  async consume(name: LimitName, key: string, most: number): Promise<void> {
+  /** Counts one and returns how many are left; throws `rate_limited` with the seconds to wait once more than `most` were counted in the window. */
+  async consume(name: LimitName, key: string, most: number): Promise<{ left: number }> {
     try {
-      await this.#limiter(name, most).consume(key);
+      return { left: (await this.#limiter(name, most).consume(key)).remainingPoints };
     } catch (error) {
       throw asRateLimited(error);
     }

@@ -15,6 +15,7 @@ import { createHash, createHmac } from "node:crypto";
  * | `…:{did:<tenant>}:code:<did>` | string | the session's TTL and 30 s |
  * | `…:{did:<tenant>}:live:<digits>` | sorted set | 10 minutes after the last code |
  * | `…:phone:<hash>` | set | registered data |
+ * | `…:{p<n>}:offers:<zid>` | set | as long as the newest offer |
  * | `…:token:<zid>:<jti>` | string | 2 minutes |
  * | `…:case:<hash>`, `…:rate:*` | hash, string | their own window |
  * | `…:deployment` | hash | registered data |
@@ -107,6 +108,11 @@ export function phoneKey(keyspace: Keyspace, tenant: string, phone: string): str
 
 export function tokenKey(keyspace: Keyspace, zid: string, jti: string): string {
   return `${keyspace.prefix}:token:${zid}:${createHash("sha256").update(jti).digest("base64url")}`;
+}
+
+/** The sessions that were offered to a device and may still be answered. */
+export function offersKey(keyspace: Keyspace, zid: string): string {
+  return `${partitionBase(keyspace, partitionOf(zid, keyspace.partitions))}:offers:${zid}`;
 }
 
 export function caseKey(keyspace: Keyspace, tenant: string, caseId: string): string {

@@ -8,7 +8,7 @@ const optionalTexts = ["dnis", "ani", "stirVerstat", "expectedSubject"] as const
 /** Reads a session's public record, as the scripts return and publish it; `nowMs` decides whether it has timed out. */
 export function parseRecord(json: string, nowMs: number): Session {
   const record = JSON.parse(json) as Fields;
-  const base = baseOf(record);
+  const base = { ...baseOf(record), readAtMs: nowMs };
   const status = record.status as SessionStatus;
   switch (status) {
     case "pending":
@@ -37,11 +37,13 @@ function baseOf(record: Fields) {
     provider: record.provider as ProviderName,
     callId: record.callId!,
     generation: Number(record.generation),
+    reissues: Number(record.reissues ?? 0),
     did: record.did!,
     ttlSeconds: Number(record.ttlSeconds),
     maxRetries: Number(record.maxRetries),
     locale: record.locale!,
     metadata: record.metadata ? (JSON.parse(record.metadata) as Record<string, string>) : {},
+    origin: record.origin ?? "",
     correlationId: record.correlationId!,
     createdAtMs: Number(record.createdAt),
     expiresAtMs: Number(record.expiresAt),

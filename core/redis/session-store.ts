@@ -39,6 +39,8 @@ export interface NewSession extends CallRef {
   expectedSubject?: string | undefined;
   /** Whether a confirmation owes an intercept. */
   mode: "direct" | "webhook" | "none";
+  /** The gateway's own origin. */
+  origin: string;
   correlationId: string;
   event: object;
 }
@@ -107,7 +109,7 @@ export class SessionStore {
   async create(session: NewSession): Promise<Result<CreateOutcome> & { session: Session }> {
     const callHash = this.callHash(session);
     const keys = callKeys(this.#keyspace, callHash);
-    const ttlMs = session.ttlSeconds * 1000;
+    const ttlMs = Math.round(session.ttlSeconds * 1000);
     const args: ScriptArgument[] = [
       session.did,
       ttlMs,
@@ -262,6 +264,7 @@ function fieldsOf(session: NewSession): string[] {
     maxRetries: String(session.maxRetries),
     locale: session.locale,
     mode: session.mode,
+    origin: session.origin,
     dnis: session.dnis,
     ani: session.ani,
     stirVerstat: session.stirVerstat,

@@ -6,17 +6,22 @@ import { parseRecord } from "./parse-record.ts";
 /** Hears a session's terminal state, or `undefined` when messages may have been missed and the record must be read. */
 export type StatusListener = (session: Session | undefined) => void;
 
+interface Held {
+  listeners: Set<StatusListener>;
+  /** Settles when the subscription is live for the first time, or when it never will be. */
+  live: PromiseWithResolvers<void>;
+}
+
 /**
- * The status messages of all sessions over one subscriber connection, however many listeners wait: a channel is
- * subscribed when its first listener comes and left with its last. Pub/sub is a hint, the record is the truth, so
- * after a reconnect every listener is told to read again.
+ * The status messages of all sessions over one subscriber connection (under Cluster: one a shard), however many
+ * listeners wait: a channel is subscribed when its first listener comes and left with its last. Pub/sub is a hint, the
+ * record is the truth, so after a reconnect every listener is told to read again.
  */
 export class StatusChannel {
   readonly #subscriber: RedisClient;
   readonly #keyspace: Keyspace;
   readonly #sharded: boolean;
-  readonly #channels = new Map<string, { listeners: Set<StatusListener>; live: Promise<void> }>();
-  #wasReady = false;
+  readonly #channels = new Map<string, Held>();
 
   constructor(subscriber: RedisClient, options: { keyspace: Keyspace; sharded: boolean }) {
     this.#subscriber = subscriber;
@@ -25,7 +30,14 @@ export class StatusChannel {
     subscriber.on(options.sharded ? "smessage" : "message", (channel: string, message: string) =>
       this.#deliver(channel, message),
     );
-    subscriber.on("ready", () => this.#resync());
+    // A Cluster stays ready when one shard's subscriber is lost and replaced.
+    subscriber.on(options.sharded ? "subscribersReady" : "ready", () => this.#resync());
+    subscriber.on("end", () => this.#giveUp());
+  }
+
+  /** Whether the one connection is up. */
+  get ready(): boolean {
+    return this.#subscriber.status === "ready";
   }
 
   /** How many channels are held now. */
@@ -33,10 +45,13 @@ export class StatusChannel {
     return this.#channels.size;
   }
 
-  /** Resolves when the subscription is live: what is published from then on reaches the listener. Returns the way out. */
+  /**
+   * Resolves when the subscription is live: what is published from then on reaches the listener. Returns the way out.
+   * While Redis is away that takes as long as Redis does; rejects only when the connection was closed for good.
+   */
   async listen(sessionId: string, listener: StatusListener): Promise<() => void> {
     const { channel } = sessionKeys(this.#keyspace, sessionId);
-    const held = this.#channels.get(channel) ?? this.#subscribe(channel);
+    const held = this.#channels.get(channel) ?? this.#hold(channel);
     held.listeners.add(listener);
     let left = false;
     const leave = () => {
@@ -46,7 +61,7 @@ export class StatusChannel {
       if (held.listeners.size === 0 && this.#channels.get(channel) === held) this.#unsubscribe(channel);
     };
     try {
-      await held.live;
+      await held.live.promise;
     } catch (error) {
       leave();
       throw error;
@@ -54,11 +69,18 @@ export class StatusChannel {
     return leave;
   }
 
-  #subscribe(channel: string) {
-    const live = this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel);
-    const held = { listeners: new Set<StatusListener>(), live: live.then(() => undefined) };
+  #hold(channel: string): Held {
+    const held: Held = { listeners: new Set(), live: Promise.withResolvers() };
     this.#channels.set(channel, held);
+    this.#subscribe(channel).then(held.live.resolve, (error) => {
+      // A shard that is lost comes back, and #resync subscribes then. Elsewhere the client itself repeats the command.
+      if (!this.#sharded || this.#subscriber.status === "end") held.live.reject(error);
+    });
     return held;
+  }
+
+  async #subscribe(channel: string): Promise<void> {
+    await (this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel));
   }
 
   #unsubscribe(channel: string): void {
@@ -75,11 +97,23 @@ export class StatusChannel {
     for (const listener of [...held.listeners]) listener(session);
   }
 
+  /**
+   * The connection is back. Only when a channel is live again are its listeners told to read: before that, what is
+   * published after their reading would be lost.
+   */
   #resync(): void {
-    if (this.#wasReady) {
-      for (const { listeners } of [...this.#channels.values()])
-        for (const listener of [...listeners]) listener(undefined);
+    for (const [channel, held] of this.#channels) {
+      this.#subscribe(channel).then(
+        () => {
+          held.live.resolve();
+          for (const listener of [...held.listeners]) listener(undefined);
+        },
+        () => undefined,
+      );
     }
-    this.#wasReady = true;
+  }
+
+  #giveUp(): void {
+    for (const { live } of this.#channels.values()) live.reject(new Error("the subscriber connection is closed"));
   }
 }

@@ -24,6 +24,8 @@ interface SessionBase {
   provider: ProviderName;
   callId: string;
   generation: number;
+  /** How often the call's code had been issued anew when this generation began. */
+  reissues: number;
   did: string;
   ttlSeconds: number;
   maxRetries: number;
@@ -33,10 +35,14 @@ interface SessionBase {
   ani?: string;
   stirVerstat?: string;
   expectedSubject?: string;
+  /** The gateway origin that the session was created at, for the intercept's own URLs. */
+  origin: string;
   correlationId: string;
   /** Milliseconds since 1970 by the clock of Redis, like every time here. */
   createdAtMs: number;
   expiresAtMs: number;
+  /** When this state was read, by the same clock. */
+  readAtMs: number;
   callEndedAtMs?: number;
   intercept: { status: InterceptStatus; attempts: number; deliveredAtMs?: number };
 }

@@ -13,7 +13,7 @@
 -- ARGV[8] correlation: correlation id
 -- ARGV[9] data: JSON object for the session_created event
 -- ARGV[10…] field, value, … : what the caller knows of the session
--- Returns { "created" | "existing" | "session_terminal" | "reissue_exhausted", record }
+-- Returns { "created" | "existing" | "session_terminal" | "reissue_exhausted", record, now }
 -- Publishes the timeout of the generation before, when a reissue finds it unrecorded
 -- Rejects session_terminal, reissue_exhausted
 local call, outbox, due = KEYS[1], KEYS[2], KEYS[3]
@@ -52,6 +52,7 @@ local fields = {
   createdAt = text(now),
   expiresAt = text(now + ttl),
   correlationId = correlation,
+  reissues = text(reissues),
   intercept = "none",
   attempts = "0",
 }
@@ -61,7 +62,8 @@ end
 write(session, record, fields)
 redis.call("PEXPIRE", session, ttl + retention)
 redis.call("HSET", call, "generation", text(generation), "reissues", text(reissues))
-redis.call("PEXPIRE", call, ARGV[4])
+-- The numbering outlives every session that it counts: a forgotten generation would be opened over its old record.
+redis.call("PEXPIRE", call, math.max(tonumber(ARGV[4]), ttl + retention, redis.call("PTTL", call)))
 redis.call("ZADD", due, now + ttl, record.sessionId)
 emit(outbox, record, "session_created", now, correlation, ARGV[9])
 emit(outbox, record, "did_issued", now, correlation)

@@ -1,0 +1,39 @@
+import express, { type Express } from "express";
+import type { GatewayContext } from "./gateway-context.ts";
+import { adminRouter } from "./http/admin-router.ts";
+import { correlate } from "./http/correlation.ts";
+import { enrolmentsRouter } from "./http/enrolments-router.ts";
+import { flatRouter } from "./http/flat-router.ts";
+import { logRequest } from "./http/log-request.ts";
+import { operationsRouter, type Readiness } from "./http/operations-router.ts";
+import { notFoundHandler, problemHandler } from "./http/problem.ts";
+import { sessionsRouter } from "./http/sessions-router.ts";
+
+export interface AppOptions {
+  trustProxy: boolean | number | string;
+  checkReadiness: () => Promise<Readiness>;
+}
+
+/** Every HTTP door of the gateway. */
+export function createApp(context: GatewayContext, options: AppOptions): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("trust proxy", options.trustProxy);
+  app.set("query parser", "simple");
+  app.use(correlate);
+  app.use(context.requestsUnderWay.count);
+  app.use(logRequest(context));
+  app.use((_request, response, next) => {
+    response.set("X-Content-Type-Options", "nosniff");
+    next();
+  });
+  app.use(operationsRouter(context, options.checkReadiness));
+  app.use("/scramble/caller/v1", sessionsRouter(context));
+  app.use("/scramble/device/v1", enrolmentsRouter(context));
+  app.use("/ivr/sessions", flatRouter(context));
+  app.use("/admin/v1", adminRouter(context));
+  app.use(notFoundHandler);
+  app.use(problemHandler(context.logger));
+  return app;
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { Device } from "../../core/devices/device-store.ts";
+import type { Tenant } from "../../core/tenants/tenant.ts";
+import { CallsealError } from "../../core/verification/errors.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { parse } from "../http/parse-body.ts";
+import { countWrongDid } from "./count-wrong-did.ts";
+import type { Challenge } from "./device-sockets.ts";
+import { issueChallenge } from "./issue-challenge.ts";
+import { requireGoodStanding } from "./require-good-standing.ts";
+
+const claimPayload = z.strictObject({ did: z.string().max(64) });
+
+export interface DeviceRequest {
+  tenant: Tenant;
+  device: Device;
+  correlationId: string;
+}
+
+export const newNonce = (): string => randomBytes(16).toString("base64url");
+
+/**
+ * The person typed the DID that they hear: shows which call it belongs to. A claim locks nothing.
+ * Throws `wrong_did`, `expired`, `subject_mismatch`, `rate_limited`, `device_revoked`, `device_disabled`.
+ */
+export async function claim(
+  context: GatewayContext,
+  request: DeviceRequest,
+  payload: unknown,
+): Promise<{ ok: true; challenge: Challenge }> {
+  const { did } = parse(claimPayload, payload);
+  const { tenant, device } = request;
+  const [callHash] = await Promise.all([findCall(context, tenant, did), requireGoodStanding(context, request)]);
+  if (callHash === undefined) throw await wrongDid(context, request);
+  const { deviceId, subjectId } = device;
+  const result = await context.sessions.claim({ callHash, kind: "did", did, deviceId, subjectId, nonce: newNonce() });
+  switch (result.outcome) {
+    case "claimed": {
+      const challenge = await issueChallenge(context, {
+        tenant,
+        device,
+        session: result.session!,
+        nonce: result.nonce,
+      });
+      context.withdrawals.watch(result.session!, device.deviceId);
+      return { ok: true, challenge };
+    }
+    case "expired":
+      throw new CallsealError("expired");
+    case "subject_mismatch":
+      throw new CallsealError("subject_mismatch");
+    case "wrong_did":
+    case "spent":
+      throw await wrongDid(context, request);
+  }
+}
+
+/** Only digits can be a DID; anything else that was typed is as wrong as a wrong code. */
+async function findCall(context: GatewayContext, tenant: Tenant, did: string): Promise<string | undefined> {
+  return /^[0-9]{6,10}$/.test(did) ? context.dids.find(tenant.id, did) : undefined;
+}
+
+async function wrongDid(context: GatewayContext, request: DeviceRequest): Promise<CallsealError> {
+  await countWrongDid(context, { ...request, recorded: false });
+  return new CallsealError("wrong_did");
+}

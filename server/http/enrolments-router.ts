@@ -1,0 +1,97 @@
+import { Router } from "express";
+import { z } from "zod";
+import { bareJwk, parseJws, publicJwkSchema } from "../../core/devices/verify-jws.ts";
+import { CallsealError } from "../../core/verification/errors.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { correlationOf } from "./correlation.ts";
+import { jsonBody, parse } from "./parse-body.ts";
+import { phoneNumber } from "./session-schemas.ts";
+
+export const enrolmentType = "callseal-enrollment+jwt";
+const longestAgeSeconds = 300;
+const mostAheadSeconds = 30;
+
+/** POST /scramble/device/v1/enrollments (PROTOCOL §4). */
+export const enrolmentBody = z.strictObject({
+  activationCode: z.string().min(1).max(128),
+  publicJwk: publicJwkSchema,
+  uvJwk: publicJwkSchema.optional(),
+  name: z.string().min(1).max(128),
+  platform: z.string().min(1).max(32),
+  phone: phoneNumber.optional(),
+  proof: z.string().max(4096),
+});
+type Enrolment = z.output<typeof enrolmentBody>;
+
+/** Enrols a device: an activation code, a public key, and a proof by that key over the code. */
+export function enrolmentsRouter(context: GatewayContext): Router {
+  const router = Router();
+  const most = Math.max(...context.tenants.all.map((tenant) => tenant.limits.enrollmentsPerHourPerAddress));
+  router.post("/enrollments", jsonBody(), async (request, response) => {
+    // The tenant is known only once the code is, so guesses are limited by the most that any tenant allows.
+    await context.limits.consume("enrolments", request.ip ?? "unknown", most);
+    const enrolment = parse(enrolmentBody, request.body);
+    requireProof(context, enrolment);
+    const activation = await context.devices.readActivation(enrolment.activationCode);
+    if (!activation) throw new CallsealError("invalid_activation_code");
+    await requireOwnPhone(context, enrolment, activation);
+    const deviceId = await context.devices.enrol({
+      ...activation,
+      activationCode: enrolment.activationCode,
+      name: enrolment.name,
+      platform: enrolment.platform,
+      phone: enrolment.phone,
+      publicJwk: bareJwk(enrolment.publicJwk),
+      uvJwk: enrolment.uvJwk && bareJwk(enrolment.uvJwk),
+      correlationId: correlationOf(response),
+    });
+    if (deviceId === undefined) throw new CallsealError("invalid_activation_code");
+    response.set("Cache-Control", "no-store");
+    response.status(201).json({ deviceId, subjectId: activation.subjectId, tenant: activation.tenant });
+  });
+  return router;
+}
+
+function requireProof(context: GatewayContext, enrolment: Enrolment): void {
+  const jws = parseJws(enrolment.proof);
+  const verified = jws && context.verifyJws(jws, bareJwk(enrolment.publicJwk));
+  if (
+    !verified ||
+    !isFresh(jws.claims, Date.now()) ||
+    jws.claims.aud !== context.publicUrl ||
+    jws.claims.code !== enrolment.activationCode
+  ) {
+    throw refusedProof();
+  }
+  if (jws.header.typ !== undefined && jws.header.typ !== enrolmentType) throw refusedProof();
+}
+
+function refusedProof(): CallsealError {
+  return new CallsealError("invalid_request", {
+    detail: "The proof is not by this key over this code and this gateway, or it is older than five minutes.",
+    errors: [{ pointer: "/proof", message: "is not a valid proof" }],
+  });
+}
+
+function isFresh(claims: Record<string, unknown>, nowMs: number): boolean {
+  const { iat, exp, jti } = claims;
+  const now = nowMs / 1000;
+  if (typeof iat !== "number" || iat > now + mostAheadSeconds || iat < now - longestAgeSeconds) return false;
+  if (typeof jti !== "string" || jti.length === 0) return false;
+  return exp === undefined || (typeof exp === "number" && exp > now);
+}
+
+/** Nobody enrols for someone else's number: it must be one that an admin gave to this very subject. */
+async function requireOwnPhone(
+  context: GatewayContext,
+  enrolment: Enrolment,
+  activation: { tenant: string; subjectId: string },
+): Promise<void> {
+  if (enrolment.phone === undefined) return;
+  const subject = await context.devices.readSubject(activation.tenant, activation.subjectId);
+  if (subject?.phones.includes(enrolment.phone)) return;
+  throw new CallsealError("invalid_request", {
+    detail: "The number is not one of the subject's own.",
+    errors: [{ pointer: "/phone", message: "is not a number of this subject" }],
+  });
+}

@@ -1,0 +1,31 @@
+import type { Server as HttpServer } from "node:http";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
+import { Server } from "socket.io";
+import type { Connections } from "../core/redis/connections.ts";
+
+/** A proof has at most 4 KiB; nothing an app sends is much larger. */
+const largestFrameBytes = 16_384;
+const handshakeDeadlineMs = 10_000;
+
+/**
+ * The Socket.IO server of apps and consoles: WebSocket only, nothing compressed, and no recovery of a connection's
+ * state, since that would let a revoked device back in without authentication. The Redis adapter carries what one
+ * gateway sends to the sockets of another; under Cluster it is sharded, and static because the dynamic mode loses
+ * messages to rooms that were joined a moment ago.
+ */
+export function openSockets(server: HttpServer, connections: Connections, prefix: string): Server {
+  const publisher = connections.open("adapter");
+  const subscriber = connections.open("adapter");
+  const adapter = connections.sharded
+    ? createShardedAdapter(publisher, subscriber, { channelPrefix: `${prefix}:socket.io`, subscriptionMode: "static" })
+    : createAdapter(publisher, subscriber, { key: `${prefix}:socket.io` });
+  return new Server(server, {
+    adapter,
+    transports: ["websocket"],
+    serveClient: false,
+    perMessageDeflate: false,
+    httpCompression: false,
+    maxHttpBufferSize: largestFrameBytes,
+    connectTimeout: handshakeDeadlineMs,
+  });
+}

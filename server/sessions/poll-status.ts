@@ -1,0 +1,52 @@
+import type { Request, Response } from "express";
+import type { Tenant } from "../../core/tenants/tenant.ts";
+import { CallsealError } from "../../core/verification/errors.ts";
+import { isTerminal, type Session } from "../../core/verification/session.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { clampWait, requestedWaitSeconds } from "../http/parse-wait.ts";
+
+export interface Poll {
+  tenant: Tenant;
+  sessionId: string;
+  correlationId: string;
+}
+
+/**
+ * Reads a session, waiting for its end as long as the caller asked and its platform bears; the answer comes the moment
+ * the session is terminal. Throws `not_found`, `rate_limited`, and `invalid_request` for a wait that is no number.
+ */
+export async function pollStatus(
+  context: GatewayContext,
+  poll: Poll,
+  http: { request: Request; response: Response },
+): Promise<Session> {
+  const requestedSeconds = requestedWaitSeconds(http.request);
+  const limit = context.limits.consume("polls", poll.sessionId, poll.tenant.limits.pollsPerMinutePerSession);
+  const [session] = await Promise.all([context.sessions.read(poll.sessionId, poll.tenant.id), limit]);
+  if (!session) throw new CallsealError("not_found", { detail: "There is no such session." });
+  if (requestedSeconds === undefined) return session;
+  const waitSeconds = clampWait(requestedSeconds, poll.tenant, session.provider);
+  http.response.set("Preference-Applied", `wait=${waitSeconds}`);
+  if (isTerminal(session.status) || waitSeconds === 0) return session;
+  return waitForEnd(context, { ...poll, session, waitMs: waitSeconds * 1000 }, http.response);
+}
+
+async function waitForEnd(
+  context: GatewayContext,
+  poll: Poll & { session: Session; waitMs: number },
+  response: Response,
+): Promise<Session> {
+  const hungUp = new AbortController();
+  const abort = () => hungUp.abort();
+  response.once("close", abort);
+  context.metrics.pollsWaiting.inc();
+  try {
+    const options = { tenant: poll.tenant.id, waitMs: poll.waitMs, signal: hungUp.signal };
+    const session = (await context.waiter.wait(poll.sessionId, options)) ?? poll.session;
+    context.metrics.pollsAnswered.inc({ status: session.status });
+    return session;
+  } finally {
+    response.off("close", abort);
+    context.metrics.pollsWaiting.dec();
+  }
+}

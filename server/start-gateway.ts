@@ -1,0 +1,78 @@
+import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Config } from "../core/config/config.ts";
+import type { Logger } from "../core/logging/create-logger.ts";
+import { createConnections } from "../core/redis/connections.ts";
+import { printDemoKeys } from "../core/tenants/print-demo-keys.ts";
+import { createApp } from "./app.ts";
+import { checkReadiness } from "./check-readiness.ts";
+import { composeGateway } from "./compose-gateway.ts";
+import { serveDevices } from "./device/device-namespace.ts";
+import { deviceNamespace } from "./device/device-sockets.ts";
+import { openSockets } from "./open-sockets.ts";
+import { stopGateway } from "./stop-gateway.ts";
+
+export interface Gateway {
+  url: string;
+  port: number;
+  /** Drains and stops: idempotent, done within ten seconds. */
+  close(): Promise<void>;
+}
+
+/** Starts a gateway over the Redis at `REDIS_URL` and logs one line with its URL when it is ready. */
+export async function startGateway(config: Config & { REDIS_URL: string }, logger: Logger): Promise<Gateway> {
+  const connections = createConnections(config.REDIS_URL, (role, err) => logger.warn({ role, err }, "redis.failed"));
+  let handle: RequestListener = answerNotReady;
+  const server = createServer((request, response) => handle(request, response));
+  try {
+    const port = await listen(server, config);
+    const publicUrl = config.CALLSEAL_PUBLIC_URL ?? `http://localhost:${port}`;
+    const io = openSockets(server, connections, config.CALLSEAL_REDIS_PREFIX);
+    const context = await composeGateway({ config, connections, logger, publicUrl, io });
+    if (config.CALLSEAL_CONFIG === undefined) printDemoKeys(context.tenants, (text) => process.stdout.write(text));
+    const state = { draining: false };
+    serveDevices(deviceNamespace(io), context);
+    handle = createApp(context, {
+      trustProxy: config.CALLSEAL_TRUST_PROXY,
+      checkReadiness: () => checkReadiness(context, state),
+    });
+    logger.info({ url: publicUrl, port }, "gateway.ready");
+    let closing: Promise<void> | undefined;
+    return {
+      url: publicUrl,
+      port,
+      close: () => {
+        closing ??= stopGateway({ context, state, io, server, connections });
+        return closing;
+      },
+    };
+  } catch (error) {
+    server.close();
+    server.closeAllConnections();
+    await connections.close();
+    throw error;
+  }
+}
+
+/** The port decides the default origin, so it is taken before the rest is there to answer. */
+const answerNotReady: RequestListener = (_request, response) => {
+  response.writeHead(503, { "Retry-After": "1", "Content-Type": "application/problem+json" });
+  response.end(
+    JSON.stringify({
+      type: "urn:callseal:error:unavailable",
+      title: "The gateway is starting",
+      status: 503,
+      code: "unavailable",
+    }),
+  );
+};
+
+function listen(server: HttpServer, config: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port: config.PORT ?? 8080, ...(config.HOST === undefined ? {} : { host: config.HOST }) }, () => {
+      server.off("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}

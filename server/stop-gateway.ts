@@ -1,0 +1,37 @@
+import type { Server as HttpServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Server } from "socket.io";
+import type { Connections } from "../core/redis/connections.ts";
+import type { GatewayContext } from "./gateway-context.ts";
+
+const answersDeadlineMs = 5000;
+
+/**
+ * Drains a gateway in the order of PROTOCOL §9: not ready, pollers answered, sockets told to reconnect, what was
+ * started finished, connections closed.
+ */
+export async function stopGateway(parts: {
+  context: GatewayContext;
+  state: { draining: boolean };
+  io: Server;
+  server: HttpServer;
+  connections: Connections;
+}): Promise<void> {
+  const { context, state, io, server, connections } = parts;
+  state.draining = true;
+  context.logger.info("gateway.draining");
+  context.waiter.releaseAll();
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  await context.requestsUnderWay.settle(answersDeadlineMs);
+  context.withdrawals.close();
+  io.disconnectSockets(true);
+  await io.close();
+  server.closeIdleConnections();
+  await Promise.race([closed, delay(answersDeadlineMs, undefined, { ref: false })]);
+  server.closeAllConnections();
+  await context.background.settle();
+  await context.jobs.close();
+  await connections.close();
+  context.logger.info("gateway.stopped");
+}

@@ -1,0 +1,127 @@
+import type { SessionStore } from "../../core/redis/session-store.ts";
+import type { StatusChannel } from "../../core/redis/status-channel.ts";
+import { isTerminal, type Session } from "../../core/verification/session.ts";
+
+export interface WaitOptions {
+  tenant: string;
+  /** Longest wait from now, in milliseconds. */
+  waitMs: number;
+  /** The poller hung up: the wait ends at once and holds nothing. */
+  signal: AbortSignal;
+}
+
+/** Timers are a little early at times; reading again a moment later costs nothing that anyone notices. */
+const leastRereadMs = 2;
+
+/**
+ * Waits for a session's end. Subscribe, wait until live, read, then wait: what is published after the read reaches
+ * the listener, and what happened before it is in the record. No wait misses a transition, on whichever gateway it
+ * happens.
+ */
+export class TerminalWaiter {
+  readonly #sessions: SessionStore;
+  readonly #channel: StatusChannel;
+  readonly #release = new AbortController();
+
+  constructor(sessions: SessionStore, channel: StatusChannel) {
+    this.#sessions = sessions;
+    this.#channel = channel;
+  }
+
+  /** The session once it is terminal, or as it stands when the wait is over; undefined when there is none. */
+  async wait(sessionId: string, options: WaitOptions): Promise<Session | undefined> {
+    if (options.waitMs <= 0 || this.#release.signal.aborted) return this.#sessions.read(sessionId, options.tenant);
+    const deadline = performance.now() + options.waitMs;
+    const turn = new Turn([options.signal, this.#release.signal]);
+    const listening = this.#channel.listen(sessionId, turn.hear);
+    listening.catch(() => undefined);
+    try {
+      // With Redis away a subscription may be long in coming: the caller's time counts, not ours.
+      await turn.first(listening, options.waitMs);
+      return await this.#untilTerminal(sessionId, { ...options, deadline, turn });
+    } finally {
+      turn.close();
+      listening.then(
+        (leave) => leave(),
+        () => undefined,
+      );
+    }
+  }
+
+  /** Answers every wait now, and every later one at once: the gateway is about to stop. */
+  releaseAll(): void {
+    this.#release.abort();
+  }
+
+  async #untilTerminal(
+    sessionId: string,
+    wait: WaitOptions & { deadline: number; turn: Turn },
+  ): Promise<Session | undefined> {
+    for (;;) {
+      const session = await this.#sessions.read(sessionId, wait.tenant);
+      const leftMs = wait.deadline - performance.now();
+      if (!session || isTerminal(session.status) || leftMs <= 0 || wait.turn.ended) return session;
+      // The clock of Redis decides when a session is over; the record carries how long that is from now.
+      const untilExpiryMs = session.expiresAtMs - session.readAtMs + leastRereadMs;
+      const heard = await wait.turn.next(Math.min(leftMs, untilExpiryMs));
+      if (heard && heard.tenant === wait.tenant) return heard;
+    }
+  }
+}
+
+/** One poll's turn to be woken: by a message, by time, or because nobody waits any more. */
+class Turn {
+  #heard: Session | undefined;
+  #messages = 0;
+  #wake: (() => void) | undefined;
+  readonly #signals: AbortSignal[];
+  readonly #onAbort = () => this.#wake?.();
+
+  constructor(signals: AbortSignal[]) {
+    this.#signals = signals;
+    for (const signal of signals) signal.addEventListener("abort", this.#onAbort);
+  }
+
+  get ended(): boolean {
+    return this.#signals.some((signal) => signal.aborted);
+  }
+
+  readonly hear = (session: Session | undefined): void => {
+    if (session) this.#heard = session;
+    this.#messages += 1;
+    this.#wake?.();
+  };
+
+  /** Resolves with the terminal session that was published, or undefined when the record must be read again. */
+  async next(withinMs: number): Promise<Session | undefined> {
+    if (this.#messages === 0 && !this.ended) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(withinMs, 0));
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#messages = 0;
+    return this.#heard;
+  }
+
+  /** Waits for something else, no longer than the turn lasts. */
+  async first(other: Promise<unknown>, withinMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+      this.#wake = () => {
+        if (this.ended) resolve();
+      };
+    });
+    await Promise.race([other, over]).finally(() => clearTimeout(timer));
+    this.#wake = undefined;
+  }
+
+  close(): void {
+    for (const signal of this.#signals) signal.removeEventListener("abort", this.#onAbort);
+  }
+}

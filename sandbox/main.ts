@@ -10,6 +10,8 @@ if (command.kind === "help") {
   process.stderr.write(`${command.error}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
+  // A reader of the output that goes away (`| head`) must not take the calls with it.
+  process.stdout.on("error", () => undefined);
   const say = (fields: object, message: string) =>
     process.stdout.write(`${JSON.stringify({ event: message, ...fields })}\n`);
   try {

@@ -5,7 +5,6 @@ export type SandboxErrorCode =
   | "call_ended"
   | "unsupported_media_type"
   | "payload_too_large"
-  | "method_not_allowed"
   | "closed"
   | "wait_timeout"
   | "internal";

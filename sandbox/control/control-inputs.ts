@@ -62,8 +62,9 @@ const wholeNumber = z
   .regex(/^\d{1,12}$/, "must be a whole number")
   .transform(Number);
 
-/** Query of `GET /sandbox/ledger`. */
+/** Query of `GET /sandbox/ledger`; `wait` holds an empty answer for so many real seconds. */
 export const ledgerQuery = z.strictObject({
   after: wholeNumber.default(0),
   limit: wholeNumber.pipe(z.number().min(1).max(10_000)).default(1000),
+  wait: wholeNumber.pipe(z.number().max(30)).default(0),
 });

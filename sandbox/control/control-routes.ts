@@ -6,13 +6,13 @@ import { placeCall } from "../calls/place-call.ts";
 import { pressDigits } from "../calls/press-digits.ts";
 import type { CloudContext } from "../cloud-context.ts";
 import { SandboxError, type SandboxErrorCode } from "../sandbox-error.ts";
+import { waitReal } from "../scaled-clock.ts";
 import { digitsInput, faultInput, ledgerQuery, placeCallInput } from "./control-inputs.ts";
 import { describeLiveCall } from "./describe-live-call.ts";
 
 const HTTP_STATUS: Record<SandboxErrorCode, number> = {
   invalid_request: 400,
   not_found: 404,
-  method_not_allowed: 405,
   call_ended: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
@@ -47,8 +47,9 @@ export function controlRoutes(calls: CallRegister, context: CloudContext): Route
     call.hangUp();
     response.json(describeLiveCall(call));
   });
-  router.get("/ledger", (request, response) => {
-    const { after, limit } = read(ledgerQuery, request.query);
+  router.get("/ledger", async (request, response) => {
+    const { after, limit, wait } = read(ledgerQuery, request.query);
+    if (wait > 0) await newEntry(after, { seconds: wait, response, context });
     const entries = context.ledger.after(after, limit);
     response.json({ entries, next: entries.at(-1)?.seq ?? after });
   });
@@ -87,6 +88,17 @@ function read<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   if (result.success) return result.data;
   const faults = result.error.issues.map((issue) => `/${issue.path.join("/")}: ${issue.message}`);
   throw new SandboxError("invalid_request", faults.join("; "));
+}
+
+/** Resolves when there is an entry after `seq`, the time is over, the client has gone or the cloud closes. */
+async function newEntry(seq: number, wait: { seconds: number; response: Response; context: CloudContext }) {
+  const { response, context } = wait;
+  if (context.ledger.after(seq, 1).length > 0) return;
+  const enough = new AbortController();
+  const stop = context.ledger.onEntry(() => enough.abort());
+  response.once("close", () => enough.abort());
+  await waitReal(wait.seconds * 1000, AbortSignal.any([enough.signal, context.closing]));
+  stop();
 }
 
 function addFault(input: z.output<typeof faultInput>, context: CloudContext) {

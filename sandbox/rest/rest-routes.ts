@@ -8,7 +8,7 @@ import { API_VERSION } from "../webhooks/describe-call.ts";
 import { answerThroughFaults } from "./answer-through-faults.ts";
 import { authenticateAccount } from "./authenticate-account.ts";
 import { callResource } from "./call-resource.ts";
-import { type Instructions, type RestForm, readInstructions, text } from "./read-update.ts";
+import { type Instructions, type RestForm, readInstructions, text } from "./read-instructions.ts";
 import {
   authenticationError,
   notFound,

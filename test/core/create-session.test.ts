@@ -166,7 +166,7 @@ describe("issuing anew", () => {
     expect(types).toEqual(["session_created", "did_issued", "timeout"]);
     const nextTypes = (await eventsOf(core, next.session.sessionId)).map((event) => event.type);
     expect(nextTypes).toEqual(["session_created", "did_issued", "reissued"]);
-    const due = await core.redis.zrange(sessionKeys(core.keyspace, session.sessionId).due, 0, -1);
+    const due = await core.redis.zrange(sessionKeys(core.keyspace, session.sessionId).due, 0, "-1");
     expect(due).toEqual([next.session.sessionId]);
   });
 

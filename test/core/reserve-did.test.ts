@@ -29,7 +29,7 @@ async function release(core: Core, owner: string, code: string) {
 async function outlive(core: Core, digits: number, agoMs = 1) {
   const key = `${didKeys(core.keyspace, "acme").live}:${digits}`;
   const over = (await redisNowMs(core)) - agoMs;
-  for (const code of await core.redis.zrange(key, 0, -1)) await core.redis.zadd(key, over, code);
+  for (const code of await core.redis.zrange(key, 0, "-1")) await core.redis.zadd(key, over, code);
 }
 
 describe("reserving", () => {

@@ -8,8 +8,8 @@ export interface CoreFixture {
   readonly url: string;
   /** The tests' own connection: never counted as a leak. */
   readonly admin: Redis;
-  /** A core on the file's Redis with a fresh key prefix; closed after the test. */
-  open(options?: CoreOptions): Core;
+  /** A core on the file's Redis (or through a proxy's `url`) with a fresh key prefix; closed after the test. */
+  open(options?: CoreOptions & { url?: string }): Core;
   /** Registers something else to close after the test, before the cores. */
   closeAfter(close: () => Promise<unknown> | unknown): void;
   /** Connections of this Redis besides `admin`, one line of CLIENT LIST each. */
@@ -49,7 +49,7 @@ export function useCore(options: EmbeddedRedisOptions = {}): CoreFixture {
       return admin;
     },
     open(coreOptions) {
-      const core = openCore(server.url, coreOptions);
+      const core = openCore(coreOptions?.url ?? server.url, coreOptions);
       closers.unshift(() => core.close());
       return core;
     },

@@ -1,0 +1,256 @@
+import { describe, expect, test } from "vitest";
+import { sessionKeys } from "../../core/redis/keys.ts";
+import type { Session } from "../../core/verification/session.ts";
+import type { Core } from "../support/open-core.ts";
+import { useCore } from "../support/use-core.ts";
+import { claimedSession, eventsOf, expire, recordOf, redisNowMs } from "../support/verified-call.ts";
+
+const fixture = useCore();
+
+async function confirmedSession(core: Core, mode: "direct" | "webhook" | "none" = "direct"): Promise<Session> {
+  const { session, proof } = await claimedSession(core, { mode });
+  await core.sessions.decide(proof);
+  return session;
+}
+
+const take = (core: Core, session: Session, token: string, leaseMs = 60_000) =>
+  core.sessions.claimIntercept(session.sessionId, { token, leaseMs });
+
+type Result = Parameters<Core["sessions"]["completeIntercept"]>[1]["result"];
+
+const complete = (core: Core, session: Session, token: string, result: Result) =>
+  core.sessions.completeIntercept(session.sessionId, { token, result, correlationId: "corr-i", event: { result } });
+
+const delivered = (core: Core, session: Session) => complete(core, session, "", "succeeded");
+
+const owed = (core: Core, session: Session) =>
+  core.redis.zrange(sessionKeys(core.keyspace, session.sessionId).owed, 0, "-1");
+
+/** Lets the taker's lease run out without waiting for it. */
+async function endLease(core: Core, session: Session): Promise<void> {
+  const over = String((await redisNowMs(core)) - 1);
+  await core.redis.hset(sessionKeys(core.keyspace, session.sessionId).session, "leaseUntil", over);
+}
+
+async function interceptEvents(core: Core, session: Session): Promise<(string | undefined)[]> {
+  const events = await eventsOf(core, session.sessionId);
+  return events.map((event) => event.type).filter((type) => type?.startsWith("intercept_"));
+}
+
+describe("owing an intercept", () => {
+  test.each(["direct", "webhook"] as const)(
+    "[C22] a confirmation under mode %s owes one intercept, in the same step",
+    async (mode) => {
+      const core = fixture.open();
+      const session = await confirmedSession(core, mode);
+      expect(await owed(core, session)).toEqual([session.sessionId]);
+      const read = await core.sessions.read(session.sessionId, "acme");
+      expect(read?.intercept).toEqual({ status: "pending", attempts: 0 });
+    },
+  );
+
+  test("[C22] mode none owes nothing", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core, "none");
+    expect(await owed(core, session)).toEqual([]);
+    expect((await take(core, session, "a")).outcome).toBe("settled");
+  });
+
+  test.each(["deny", "cancel", "timeout"] as const)("[C22] a session that ended by %s owes nothing", async (how) => {
+    const core = fixture.open();
+    const { session, proof } = await claimedSession(core);
+    if (how === "deny") await core.sessions.decide({ ...proof, decision: "deny" });
+    if (how === "cancel") await core.sessions.cancel(session.sessionId, "acme", "corr");
+    if (how === "timeout") {
+      await expire(core, session.sessionId);
+      await core.sessions.expire(session.sessionId);
+    }
+    expect(await owed(core, session)).toEqual([]);
+    const before = await recordOf(core, session.sessionId);
+    expect((await take(core, session, "a")).outcome).toBe("settled");
+    for (const result of ["succeeded", "failed", "skipped", "retryable", "unknown"] as const) {
+      expect((await complete(core, session, "a", result)).outcome).toBe("settled");
+      expect((await complete(core, session, "", result)).outcome).toBe("settled");
+    }
+    expect(await recordOf(core, session.sessionId)).toEqual(before);
+    expect(await interceptEvents(core, session)).toEqual([]);
+  });
+
+  test("[C22] a pending session is not touched either", async () => {
+    const core = fixture.open();
+    const { session } = await claimedSession(core);
+    const before = await recordOf(core, session.sessionId);
+    expect((await take(core, session, "a")).outcome).toBe("settled");
+    expect((await delivered(core, session)).outcome).toBe("settled");
+    expect(await recordOf(core, session.sessionId)).toEqual(before);
+  });
+
+  test("[C22] a session that is gone leaves the owed set", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await core.redis.del(sessionKeys(core.keyspace, session.sessionId).session);
+    expect((await take(core, session, "a")).outcome).toBe("not_found");
+    expect(await owed(core, session)).toEqual([]);
+    expect((await complete(core, session, "a", "succeeded")).outcome).toBe("not_found");
+  });
+});
+
+describe("taking", () => {
+  test("[C23] of racing takers on two workers one has it, the others are told that it is leased", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const session = await confirmedSession(first);
+    const race = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => take(index % 2 ? first : second, session, `worker-${index}`)),
+    );
+    const outcomes = race.map(({ outcome }) => outcome);
+    expect(outcomes.filter((outcome) => outcome === "taken")).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === "leased")).toHaveLength(29);
+    expect((await first.sessions.read(session.sessionId, "acme"))?.intercept.attempts).toBe(1);
+    expect(await owed(first, session)).toEqual([session.sessionId]);
+  });
+
+  test("[C23] who takes it after a lease that ran out is told that its outcome is unknown", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    expect(await take(core, session, "a", 60_000)).toMatchObject({ outcome: "taken", before: "first" });
+    expect((await take(core, session, "b")).outcome).toBe("leased");
+    await endLease(core, session);
+    const second = await take(core, session, "b");
+    expect(second).toMatchObject({
+      outcome: "taken",
+      before: "after_unknown",
+      session: { intercept: { attempts: 2 } },
+    });
+    expect((await complete(core, session, "a", "succeeded")).outcome).toBe("not_held");
+    expect((await complete(core, session, "b", "succeeded")).outcome).toBe("recorded");
+  });
+
+  test("[C23] the lease ends by the clock of Redis", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a", 0);
+    expect(await take(core, session, "b")).toMatchObject({ outcome: "taken", before: "after_unknown" });
+  });
+
+  test.each([
+    { result: "retryable", before: "after_retryable" },
+    { result: "unknown", before: "after_unknown" },
+  ] as const)("[C23] after a $result attempt the right is free at once, and the next is $before", async (row) => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    expect((await complete(core, session, "a", row.result)).outcome).toBe("recorded");
+    expect(await owed(core, session)).toEqual([session.sessionId]);
+    expect(await take(core, session, "b")).toMatchObject({ outcome: "taken", before: row.before });
+    expect(await interceptEvents(core, session)).toEqual([]);
+  });
+
+  test("[C23] a retryable attempt that is followed by one that died is unknown again", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    await complete(core, session, "a", "retryable");
+    await take(core, session, "b");
+    await endLease(core, session);
+    expect((await take(core, session, "c")).before).toBe("after_unknown");
+  });
+
+  test("[C23] the taker may take again, for instance when its first answer was lost", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    expect(await take(core, session, "a")).toMatchObject({ outcome: "taken", before: "after_unknown" });
+  });
+});
+
+describe("completing", () => {
+  test.each(["succeeded", "failed", "skipped"] as const)(
+    "[C24] the first final result stays: after %s nobody takes or completes again",
+    async (result) => {
+      const core = fixture.open();
+      const session = await confirmedSession(core);
+      await take(core, session, "a");
+      expect((await complete(core, session, "a", result)).outcome).toBe("recorded");
+      expect(await owed(core, session)).toEqual([]);
+      const before = await recordOf(core, session.sessionId);
+      expect((await take(core, session, "b")).outcome).toBe("settled");
+      for (const other of ["succeeded", "failed", "skipped", "retryable", "unknown"] as const)
+        expect((await complete(core, session, "a", other)).outcome).toBe("settled");
+      expect(await recordOf(core, session.sessionId)).toEqual(before);
+      const event = result === "succeeded" ? "intercept_success" : "intercept_failed";
+      expect(await interceptEvents(core, session)).toEqual([event]);
+    },
+  );
+
+  test("[C24] a foreign token, and one that was never given, completes nothing", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    expect((await complete(core, session, "never-taken", "succeeded")).outcome).toBe("not_held");
+    await take(core, session, "a");
+    const before = await recordOf(core, session.sessionId);
+    for (const attacker of ["b", "A", "a ", "a*", "0"])
+      for (const result of ["succeeded", "failed", "retryable"] as const)
+        expect((await complete(core, session, attacker, result)).outcome).toBe("not_held");
+    expect(await recordOf(core, session.sessionId)).toEqual(before);
+  });
+
+  test("[C24] a taker whose lease ran out may still complete while nobody else has taken it", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    await endLease(core, session);
+    expect((await complete(core, session, "a", "succeeded")).outcome).toBe("recorded");
+  });
+});
+
+describe("a delivery that was seen", () => {
+  test("[C25] completes the intercept once, whoever holds it", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    expect((await delivered(core, session)).outcome).toBe("recorded");
+    expect((await complete(core, session, "a", "failed")).outcome).toBe("settled");
+    const first = await recordOf(core, session.sessionId);
+    expect(first.intercept).toBe("succeeded");
+    expect(await owed(core, session)).toEqual([]);
+    for (let time = 0; time < 3; time += 1) expect((await delivered(core, session)).outcome).toBe("settled");
+    expect(await recordOf(core, session.sessionId)).toEqual(first);
+    expect(await interceptEvents(core, session)).toEqual(["intercept_success"]);
+  });
+
+  test.each(["failed", "skipped"] as const)("[C25] corrects a verdict of %s to succeeded, once", async (verdict) => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    await complete(core, session, "a", verdict);
+    expect((await delivered(core, session)).outcome).toBe("recorded");
+    expect((await delivered(core, session)).outcome).toBe("settled");
+    const read = await core.sessions.read(session.sessionId, "acme");
+    expect(read?.intercept).toMatchObject({ status: "succeeded", deliveredAtMs: expect.any(Number) });
+    expect(await interceptEvents(core, session)).toEqual(["intercept_failed", "intercept_success"]);
+  });
+
+  test("[C25] after a success that was reported is noted with its time, and is no second event", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    await complete(core, session, "a", "succeeded");
+    expect((await core.sessions.read(session.sessionId, "acme"))?.intercept).not.toHaveProperty("deliveredAtMs");
+    expect((await delivered(core, session)).outcome).toBe("settled");
+    const { deliveredAt } = await recordOf(core, session.sessionId);
+    expect(Number(deliveredAt)).toBeGreaterThan(0);
+    expect(await interceptEvents(core, session)).toEqual(["intercept_success"]);
+  });
+
+  test("[C25] of racing deliveries one is recorded", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const session = await confirmedSession(first);
+    const race = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => delivered(index % 2 ? first : second, session)),
+    );
+    expect(race.filter(({ outcome }) => outcome === "recorded")).toHaveLength(1);
+    expect(await interceptEvents(first, session)).toEqual(["intercept_success"]);
+  });
+});

@@ -14,10 +14,10 @@ if [ ! -e "$policy" ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3"
+install="apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0"
 
 # A broken third-party source must not stop us: the installation decides.
-apt-get update -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 || echo "apt-get update failed, going on with the lists at hand" >&2
+apt-get update -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 || echo "apt-get update failed, going on with the lists at hand" >&2
 $install redis-server || $install valkey-server
 
 if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then

@@ -26,16 +26,17 @@ export function createTenantDirectory(tenants: readonly Tenant[]): TenantDirecto
   const byHash = new Map<string, ApiKeyHolder>();
   const byAccount = new Map<string, Tenant>();
   const clearKeys: string[] = [];
+  const faults: string[] = [];
   for (const tenant of tenants) {
     for (const { id, key, sha256, scopes } of tenant.apiKeys) {
       const hash = sha256 ?? hashKey(key ?? "");
-      if (byHash.has(hash))
-        throw new ConfigError("The tenants file is not usable:", [`${tenant.id}/${id}: this API key is used twice`]);
+      if (byHash.has(hash)) faults.push(`${tenant.id}/${id}: this API key is used twice`);
       byHash.set(hash, { tenant, keyId: id, scopes });
       if (key !== undefined) clearKeys.push(`${tenant.id}/${id}`);
     }
     if (tenant.providers.twilio) byAccount.set(tenant.providers.twilio.accountSid, tenant);
   }
+  if (faults.length > 0) throw new ConfigError("The tenants file is not usable:", faults);
   return {
     all: tenants,
     byId: (id) => byId.get(id),

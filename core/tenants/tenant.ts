@@ -7,8 +7,12 @@ import { z } from "zod";
 
 const identifier = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, _ or -");
 const webUrl = z.url({ protocol: /^https?$/ });
-/** `whsec_` and the base64 of 24 to 64 bytes (Standard Webhooks, "Signature scheme"). */
-const webhookSecret = z.string().regex(/^whsec_[A-Za-z0-9+/]{16,88}={0,2}$/, "whsec_ and the base64 of 24 to 64 bytes");
+/** `whsec_` and base64; Standard Webhooks ("Signature scheme") asks for 24 to 64 bytes. */
+const webhookSecret = z
+  .string()
+  .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "is not whsec_ and base64")
+  .min("whsec_".length + 16, "is too short: 24 to 64 bytes are wanted")
+  .max("whsec_".length + 88, "is too long: 24 to 64 bytes are wanted");
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
 export const scopes = ["sessions", "agent", "admin", "metrics"] as const;

@@ -2,6 +2,7 @@ import { Router } from "express";
 import { receiptLifetimeSeconds } from "../../core/keys/issue-receipt.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { authenticate } from "./authenticate.ts";
+import { buildOpenApi } from "./openapi/build-openapi.ts";
 
 export interface Readiness {
   ready: boolean;
@@ -9,7 +10,7 @@ export interface Readiness {
   checks: Record<string, string>;
 }
 
-/** Health, readiness, metrics and the public keys (PROTOCOL §2, §9). */
+/** Health, readiness, metrics, the public keys and the description of the API (PROTOCOL §2, §9). */
 export function operationsRouter(context: GatewayContext, checkReadiness: () => Promise<Readiness>): Router {
   const router = Router();
   router.get("/healthz", (_request, response) => {
@@ -29,6 +30,10 @@ export function operationsRouter(context: GatewayContext, checkReadiness: () => 
   router.get("/.well-known/jwks.json", (_request, response) => {
     response.set("Cache-Control", `public, max-age=${receiptLifetimeSeconds / 2}`);
     response.json(context.signer.jwks);
+  });
+  const description = buildOpenApi({ serverUrl: context.publicUrl });
+  router.get("/openapi.json", (_request, response) => {
+    response.json(description);
   });
   return router;
 }

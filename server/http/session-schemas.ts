@@ -47,9 +47,8 @@ export const flatSessionBody = createSessionBody
     contactId: callId.optional(),
     conversationId: callId.optional(),
     interactionId: callId.optional(),
-    wait: z.never().optional(),
   })
-  .transform(({ contactId, conversationId, interactionId, wait: _never, ...body }, context) => {
+  .transform(({ contactId, conversationId, interactionId, ...body }, context) => {
     const given = [body.callId, contactId, conversationId, interactionId].filter((value) => value !== undefined);
     if (given.length !== 1) {
       context.addIssue({

@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { connectDevice, type DeviceConnection } from "../../client-sdk/src/device/index.ts";
+import type { LedgerEntry } from "../../sandbox/ledger/ledger-entry.ts";
+import type { Demo } from "./open-demo.ts";
+import { placeCall } from "./verify-one-call.ts";
+
+const help = `Type  call        to place a call and hear its code here
+      <the code>  to confirm it in the caller's app
+      press <key> to press a key of the phone (0 cancels)
+      quit        to stop (or Ctrl-C)`;
+
+/** Keeps the demo up and lets a person be the caller: place calls, hear codes, type them into the app. */
+export async function takeCommands(demo: Demo, print: (line: string) => void): Promise<void> {
+  const stopped = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  if (!process.stdin.isTTY) {
+    // Started by a script: nobody types, and the end of the input does not mean the end of the demo.
+    print("Running until SIGTERM or SIGINT.");
+    await stopped;
+    return;
+  }
+  const app = demo.app ?? (await connectDevice({ keyStore: demo.phone }));
+  app.on("withdrawn", ({ reason }) => print(`  app: the request is over (${reason})`));
+  const leave = demo.cloud.onEntry((entry) => narrate(entry, print));
+  const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "callseal> " });
+  print(help);
+  terminal.prompt();
+  terminal.on("line", (line) => {
+    void obey(line.trim(), { demo, app, print, quit: () => terminal.close() }).then(() => terminal.prompt());
+  });
+  await Promise.race([stopped, once(terminal, "close")]);
+  terminal.close();
+  leave();
+  await app.close();
+}
+
+interface Caller {
+  demo: Demo;
+  app: DeviceConnection;
+  print: (line: string) => void;
+  quit: () => void;
+}
+
+async function obey(command: string, caller: Caller): Promise<void> {
+  const { demo, app, print } = caller;
+  try {
+    if (command === "call") placeCall(demo);
+    else if (command === "quit" || command === "exit") caller.quit();
+    else if (command.startsWith("press ")) demo.cloud.calls.at(-1)?.pressDigits(command.slice("press ".length));
+    else if (/^\d{6,10}$/.test(command)) await confirmCode(app, command, print);
+    else if (command !== "") print(help);
+  } catch (error) {
+    print(`  ${(error as { code?: string }).code ?? "failed"}: ${(error as Error).message}`);
+  }
+}
+
+async function confirmCode(app: DeviceConnection, did: string, print: (line: string) => void): Promise<void> {
+  const challenge = await app.claim(did);
+  print(`  app: ${challenge.organisation}, call from ${challenge.aniMasked ?? "a hidden number"}`);
+  const { status } = await app.confirm(challenge, { did, call: "outgoing" });
+  print(`  app: ${status}`);
+}
+
+function narrate(entry: LedgerEntry, print: (line: string) => void): void {
+  if (entry.type === "speech.started") print(`  phone: “${entry.text}”`);
+  if (entry.type === "call.updated") print("  phone: (the call was redirected)");
+  if (entry.type === "call.ended") print(`  phone: call ended (${entry.reason})`);
+}

@@ -1,4 +1,6 @@
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { parseRedisUrl } from "../redis/parse-redis-url.ts";
 
 /** A fault of the environment, of a file it names, or of the tenants file: everything that is wrong, one line each. */
 export class ConfigError extends Error {
@@ -20,13 +22,40 @@ const wholeNumber = (least: number, most: number) =>
 
 const origin = z
   .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
-  .refine((value) => ["", "/"].includes(new URL(value).pathname), "has a path: only the origin is wanted")
+  .refine(isBareOrigin, "is more than an origin: scheme, host and port are wanted")
   .transform((value) => new URL(value).origin);
 
-const trustProxy = z.string().transform((value) => {
-  if (value === "true") return true;
-  if (value === "false") return false;
-  return /^\d+$/.test(value) ? Number(value) : value;
+function isBareOrigin(value: string): boolean {
+  const { pathname, search, hash, username, password } = new URL(value);
+  return ["", "/"].includes(pathname) && [search, hash, username, password].every((part) => part === "");
+}
+
+const trustProxy = z
+  .string()
+  .refine(isTrustProxy, "is none of true, false, a number of hops or a list of addresses")
+  .transform((value) => {
+    if (value === "true") return true;
+    if (value === "false") return false;
+    return /^\d+$/.test(value) ? Number(value) : value;
+  });
+
+/** What Express takes: it would throw at anything else, long after the configuration was called usable. */
+function isTrustProxy(value: string): boolean {
+  if (/^(true|false|\d{1,3})$/.test(value)) return true;
+  return value.split(",").every((entry) => {
+    const [address = "", mask, ...rest] = entry.trim().split("/");
+    if (["loopback", "linklocal", "uniquelocal"].includes(entry.trim())) return true;
+    const validMask = mask === undefined || /^\d{1,3}$/.test(mask) || ipaddr.isValid(mask);
+    return ipaddr.isValid(address) && validMask && rest.length === 0;
+  });
+}
+
+const redisUrl = z.string().superRefine((value, context) => {
+  try {
+    parseRedisUrl(value);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as RangeError).message });
+  }
 });
 
 /** Every environment variable that Callseal reads (PROTOCOL §10), with its default and its meaning. */
@@ -43,9 +72,7 @@ export const configSchema = z.object({
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
     .default("info")
     .describe("least level that is logged"),
-  REDIS_URL: z
-    .string()
-    .min(1)
+  REDIS_URL: redisUrl
     .optional()
     .describe("redis:, rediss:, redis+sentinel: or redis+cluster: URL; absent: a private redis-server (development)"),
   CALLSEAL_PUBLIC_URL: origin
@@ -58,7 +85,7 @@ export const configSchema = z.object({
     .describe("path of the tenants file; absent: a demo tenant with generated keys (development)"),
   CALLSEAL_SECRET: z
     .string()
-    .min(32, "is shorter than 32 bytes")
+    .refine((value) => Buffer.byteLength(value) >= 32, "is shorter than 32 bytes")
     .optional()
     .describe("derives session ids; absent: made once and kept in Redis (development)"),
   CALLSEAL_SIGNING_KEYS: z
@@ -106,12 +133,12 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     .map((name) => `${name}: is not a setting of Callseal`);
   const parsed = configSchema.safeParse(given);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
-  if (parsed.success && parsed.data.NODE_ENV === "production") faults.push(...productionFaults(parsed.data));
+  if (given["NODE_ENV"] === "production") faults.push(...productionFaults(given));
   if (faults.length > 0) throw new ConfigError("The environment is not usable:", faults);
   return parsed.data!;
 }
 
-function productionFaults(config: Config): string[] {
+function productionFaults(given: Readonly<Record<string, unknown>>): string[] {
   const wanted = [
     "REDIS_URL",
     "CALLSEAL_PUBLIC_URL",
@@ -119,5 +146,5 @@ function productionFaults(config: Config): string[] {
     "CALLSEAL_SECRET",
     "CALLSEAL_SIGNING_KEYS",
   ] as const;
-  return wanted.filter((name) => config[name] === undefined).map((name) => `${name}: is required in production`);
+  return wanted.filter((name) => given[name] === undefined).map((name) => `${name}: is required in production`);
 }

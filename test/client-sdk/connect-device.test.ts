@@ -125,42 +125,54 @@ describe("connection", () => {
     expect((await catchError(device.claim("482913"))).code).toBe("closed");
   });
 
+  /** The same identity, with a device key that signs as told. */
+  const signingAs = (sign: (signed: () => Promise<Uint8Array>) => Promise<Uint8Array>): KeyStore => ({
+    ...keyStore,
+    load: async () => {
+      const identity = await keyStore.load();
+      if (!identity) return undefined;
+      const { deviceKey } = identity;
+      return { ...identity, deviceKey: { ...deviceKey, sign: (data) => sign(() => deviceKey.sign(data)) } };
+    },
+  });
+
   test("a key store that cannot sign for now is asked again", async () => {
     let locked = 2;
-    const locking: KeyStore = {
-      ...keyStore,
-      load: async () => {
-        const identity = await keyStore.load();
-        if (!identity) return undefined;
-        const { deviceKey } = identity;
-        const sign: typeof deviceKey.sign = (data) =>
-          locked-- > 0 ? Promise.reject(new Error("locked")) : deviceKey.sign(data);
-        return { ...identity, deviceKey: { ...deviceKey, sign } };
-      },
-    };
-    await connected({ keyStore: locking });
+    await connected({
+      keyStore: signingAs((signed) => (locked-- > 0 ? Promise.reject(new Error("locked")) : signed())),
+    });
     expect(gateway.handshakes).toHaveLength(1);
   });
 
-  test("a gateway that never answers the handshake is left and tried again", async () => {
-    const silent = { ...keyStore, load: async () => keyStore.load() };
-    let first = true;
-    const hanging: KeyStore = {
-      ...silent,
-      load: async () => {
-        const identity = await keyStore.load();
-        if (!identity) return undefined;
-        const { deviceKey } = identity;
-        const sign: typeof deviceKey.sign = (data) => {
-          if (!first) return deviceKey.sign(data);
-          first = false;
-          return new Promise(() => {});
-        };
-        return { ...identity, deviceKey: { ...deviceKey, sign } };
-      },
+  test("a handshake that takes too long is left and made anew, and its token is not used when it comes after all", async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    let tokens = 0;
+    const slow = signingAs(async (signed) => {
+      if (++tokens === 1) await released;
+      return signed();
+    });
+    const device = await connected({ keyStore: slow, connectTimeoutMs: 100 });
+    release();
+    gateway.answers.push({ ok: true, challenge: await gateway.challenge() });
+    await device.claim("482913");
+    expect(gateway.handshakes).toHaveLength(1);
+    expect(device.state).toBe("connected");
+  });
+
+  test("one loss is one pause and one return", async () => {
+    let draws = 0;
+    const random = () => {
+      draws++;
+      return 0.5;
     };
-    await connected({ keyStore: hanging, connectTimeoutMs: 100 });
-    expect(first).toBe(false);
+    const device = await connected({ reconnect: { baseMs: 5, random } });
+    const back = nextEvent(device, "connected");
+    gateway.answers.push("silence", { ok: true, challenge: await gateway.challenge() });
+    await device.claim("482913");
+    await back;
+    // One for the connection, one for the request.
+    expect(draws).toBe(2);
+    expect(gateway.handshakes).toHaveLength(2);
   });
 
   test("a listener that is taken off hears nothing more", async () => {

@@ -101,25 +101,30 @@ describe("a repeated delivery", () => {
   });
 
   test("[K23] that overtakes the first one waits for it and shares its outcome", async () => {
-    let finish = () => {};
-    let started = () => {};
-    const running = new Promise<void>((resolve) => {
-      started = resolve;
-    });
+    const { promise: running, resolve: started } = Promise.withResolvers<void>();
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const { promise: allArrived, resolve: arrived } = Promise.withResolvers<void>();
     handler = (call) => {
       calls.push(call);
       started();
-      return new Promise((resolve) => {
-        finish = resolve;
-      });
+      return call.sessionId === "csn_1" ? finished : undefined;
     };
-    const url = await express5();
+    let arrivals = 0;
+    const clock = () => {
+      if (++arrivals === 3) arrived();
+      return Date.now();
+    };
+    const url = await express5({ clock });
     const first = deliver(url);
     await running;
     const others = [deliver(url), deliver(url)];
+    await allArrived;
+    // Comes after them and goes all the way, so that they have gone as far as they can.
+    await deliver(url, "msg_2", { ...confirmed, data: { ...data, sessionId: "csn_2" } });
+    expect(calls.map(({ sessionId }) => sessionId)).toEqual(["csn_1", "csn_2"]);
     finish();
     expect((await Promise.all([first, ...others])).map(({ status }) => status)).toEqual([204, 204, 204]);
-    expect(calls).toHaveLength(1);
+    expect(calls).toHaveLength(2);
   });
 
   test("[K23] after a handler that failed is handed over again", async () => {

@@ -108,6 +108,14 @@ describe("[K24] what is refused", () => {
     }
   });
 
+  test("one by a key of another algorithm, even if it were published", async () => {
+    const eddsa = await generateKeyPair("EdDSA");
+    const jwks = { keys: [{ ...(await exportJWK(eddsa.publicKey)), kid: "key-2" }] };
+    const header = { alg: "EdDSA", kid: "key-2", typ: "callseal-receipt+jwt" };
+    const attacker = await new SignJWT(claims).setProtectedHeader(header).sign(eddsa.privateKey);
+    expect((await catchError(verifyReceipt(attacker, { jwks, tenant: "acme" }))).code).toBe("invalid_receipt");
+  });
+
   test.each(["", "a.b", "x".repeat(9000), null, undefined, 7, {}])("%j", async (attacker) => {
     expect((await catchError(verifyReceipt(attacker as string, local()))).code).toBe("invalid_receipt");
   });

@@ -128,6 +128,13 @@ describe("hostile headers", () => {
     expect(await refusal(delivery({}, attacker))).toBe("invalid_signature");
   });
 
+  test("an id with a full stop is refused even when it is signed: the message could be cut up in another way", async () => {
+    const attacker = `${id}.1`;
+    const made = new Webhook(secret).sign(attacker, new Date(timestamp * 1000), payload);
+    const headers = { "webhook-id": attacker, "webhook-signature": made };
+    expect(await refusal(delivery({}, headers))).toBe("invalid_signature");
+  });
+
   test.each(["whsec_", "whsec_!!", "whsec_AAAA", "", "secret"])("%j is no secret", async (attacker) => {
     expect(await refusal(delivery({ secrets: [attacker] }))).toBe("invalid_argument");
   });

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The first code that runs on a fresh machine: plain JavaScript without dependencies, for Node 18 and later.
 // It brings what is missing, then runs the real entry with Node 24 and passes signals and the exit code through.
+// package.json calls it by `exec`: npm signals the shell that it starts, and a shell in between would keep them to itself.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,9 +28,9 @@ async function bootstrap([name, ...args]) {
   if (process.platform === "win32") throw new Error("Redis does not run on Windows: use WSL.");
 
   const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  if (task.redis()) ensureRedis(root, name);
   await (task.install ? ensureModules(root) : requireModules(root));
   const node = findNode(root, engines.node);
-  if (task.redis()) await ensureRedis(root, name);
   return await runEntry({ root, node, entry: task.entry, args });
 }
 

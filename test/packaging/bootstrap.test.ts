@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { readManifest } from "../structure/source-tree.ts";
 import { SmallCheckout } from "./small-checkout.ts";
 
 let checkout: SmallCheckout;
@@ -15,6 +16,11 @@ afterEach(async () => {
 });
 
 const echo = 'console.log("arguments", JSON.stringify(process.argv.slice(2)), process.version);';
+/** As package.json has it. */
+const startGateway = readManifest("package.json").scripts["start:gateway"]!;
+const stopsWhenAsked = `
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => { console.log("stopped"); process.exit(0); });
+  setInterval(() => undefined, 1000); console.log("pid " + process.pid + " ready.");`;
 const zod = { "node_modules/zod": { version: "4.6.7", integrity: "sha512-a" } };
 
 /** An npm that records how it was called and installs what the lock wants. */
@@ -92,15 +98,30 @@ describe("the entry", () => {
   });
 
   test("[P6] when the bootstrap itself is killed the entry is asked to stop", async () => {
-    await checkout.write(
-      "server/main.ts",
-      `process.on("SIGTERM", () => process.exit(0)); setInterval(() => undefined, 1000); console.log("pid " + process.pid + ".");`,
-    );
+    await checkout.write("server/main.ts", stopsWhenAsked);
     const run = checkout.bootstrap(["start:gateway"]);
     await run.said(".");
-    const pid = Number(/pid (\d+)\./.exec(run.output())?.[1]);
+    const pid = Number(/pid (\d+) /.exec(run.output())?.[1]);
     run.child.kill("SIGKILL");
     await vi.waitFor(async () => expect(await isAlive(pid), "the entry has ended").toBe(false), 5_000);
+  });
+
+  test.each([
+    ["SIGTERM", 0],
+    ["SIGINT", 0],
+    ["SIGKILL", null],
+  ] as const)("[P6] %s to npm itself ends the entry too", async (signal, code) => {
+    await checkout.write(
+      "package.json",
+      JSON.stringify({ type: "module", engines: { node: ">=24.12" }, scripts: { "start:gateway": startGateway } }),
+    );
+    await checkout.write("server/main.ts", stopsWhenAsked);
+    for (const command of ["npm", "node"]) await checkout.borrow(command);
+    const run = checkout.run("npm", ["run", "start:gateway"], { HOME: checkout.bin });
+    await run.said("ready.");
+    run.child.kill(signal);
+    expect(await run.exit).toBe(code);
+    expect(run.output()).toContain("stopped");
   });
 
   test("[P6] what the entry leaves behind in its process group is removed", async () => {

@@ -83,7 +83,7 @@ describe("npm scripts", () => {
   test("[P5] they go through the bootstrap, which knows each of them", () => {
     const bootstrap = readText("tools/bootstrap.mjs");
     for (const name of ["demo", "test", "start", "start:gateway", "start:worker", "sandbox"]) {
-      expect(scripts[name]).toBe(`node tools/bootstrap.mjs ${name}`);
+      expect(scripts[name]).toBe(`exec node tools/bootstrap.mjs ${name}`);
       const entry = new RegExp(`^  "?${name}"?: \\{ entry: "([^"]+)"`, "m").exec(bootstrap)?.[1];
       expect(existsSync(join(repository, entry!)), entry).toBe(true);
     }

@@ -18,7 +18,7 @@ export async function ensureModules(root) {
 }
 
 /** For production entries: whoever builds the machine runs npm ci, so only its absence is looked at. */
-export async function requireModules(root) {
+export function requireModules(root) {
   if (!existsSync(join(root, "node_modules"))) {
     throw new Error("node_modules is missing: run npm ci --omit=dev first.");
   }

@@ -27,7 +27,7 @@ const managers = [
 ];
 
 /** Finds a Redis server binary on PATH or installs one; says exactly what to type where neither works. */
-export async function ensureRedis(root, task) {
+export function ensureRedis(root, task) {
   if (hasRedis()) return;
   const manager = managers.find(({ name }) => findOnPath(name) !== undefined);
   if (manager === undefined) {

@@ -16,6 +16,7 @@ export async function runEntry({ root, node, entry, args }) {
     env: { ...process.env, PATH: [join(root, "node_modules", ".bin"), systemPath()].join(delimiter) },
   });
   const stop = forwardSignals(child);
+  const unwatch = watchNpm(child);
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (error) => reject(new Error(`${node} could not be run: ${error.message}`)));
@@ -23,6 +24,7 @@ export async function runEntry({ root, node, entry, args }) {
     });
   } finally {
     stop();
+    unwatch();
     if (child.pid !== undefined) sweep(child.pid);
   }
 }
@@ -47,6 +49,16 @@ function forwardSignals(child) {
   return () => {
     for (const signal of signals) process.removeListener(signal, forward);
   };
+}
+
+/** A killed npm tells nobody: then the entry is asked to stop. Whoever starts us without npm may leave us behind. */
+function watchNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
+  const npm = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid !== npm) child.kill("SIGTERM");
+  }, 500);
+  return () => clearInterval(timer);
 }
 
 /** Whatever the entry left in its process group. */

@@ -1,0 +1,59 @@
+/** What must never be read in a log: API keys, DIDs, receipts, codes, tokens, proofs and full phone numbers. */
+export class SecretBook {
+  readonly #secrets = new Set<string>();
+
+  /** Texts shorter than six characters say nothing about where they came from and are left out. */
+  add(...secrets: unknown[]): void {
+    for (const secret of secrets) if (typeof secret === "string" && secret.length >= 6) this.#secrets.add(secret);
+  }
+
+  /** Every value in a request or an answer that its name makes a secret, at any depth. */
+  addFrom(value: unknown): void {
+    if (Array.isArray(value)) for (const item of value) this.addFrom(item);
+    else if (typeof value === "object" && value !== null) {
+      for (const [name, inner] of Object.entries(value)) {
+        if (secretNames.has(name)) this.add(...[inner].flat());
+        else this.addFrom(inner);
+      }
+    }
+  }
+
+  get all(): string[] {
+    return [...this.#secrets];
+  }
+}
+
+const secretNames = new Set([
+  "did",
+  "didSpoken",
+  "speak",
+  "receipt",
+  "ani",
+  "phone",
+  "phones",
+  "activationCode",
+  "proof",
+  "token",
+  "nonce",
+  "match",
+  "jws",
+]);
+
+/**
+ * Fails when a log line holds one of the secrets. Digits count as a number of their own only, and with spaces between
+ * them too, so that a DID is not found inside a time stamp; any other secret is found wherever it stands.
+ */
+export function assertNoSecrets(lines: readonly string[], secrets: Iterable<string>): void {
+  const patterns = [...secrets].map((secret) => ({ secret, found: matcher(secret) }));
+  for (const line of lines) {
+    const bare = line.replace(/"(?:pid|port|durationMs)":[\d.]+/g, "");
+    const leak = patterns.find(({ found }) => found(bare));
+    if (leak) throw new Error(`the secret ${leak.secret.slice(0, 60)} stands in the log line\n${line}`);
+  }
+}
+
+function matcher(secret: string): (line: string) => boolean {
+  if (!/^\d{6,10}$/.test(secret)) return (line) => line.includes(secret);
+  const spellings = new RegExp(`(?<![\\w.+-])(?:${secret}|${[...secret].join("[ ,]+")})(?![\\w.-])`);
+  return (line) => spellings.test(line);
+}

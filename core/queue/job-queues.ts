@@ -3,6 +3,9 @@ import type { Logger } from "../logging/create-logger.ts";
 import type { RedisClient } from "../redis/connections.ts";
 import { interceptQueue, queuePrefix, timeoutQueue } from "./queues.ts";
 
+/** What a session's intercept job was, and is now again. */
+export type RestoredJob = "added" | "added_again" | "promoted" | "under_way";
+
 /**
  * Adds jobs without holding up the answer to a caller. A job that could not be added is logged and no loss: what a
  * session owes is recorded in its own transition, and the worker's reconciler enqueues what is missing.
@@ -34,6 +37,26 @@ export class JobQueues {
     );
   }
 
+  /**
+   * Puts the intercept job of a session that still owes it back to work, whatever became of the job. A job that is kept
+   * after its end would swallow one that is added with the same id, so it is removed before.
+   */
+  async restoreIntercept(sessionId: string, correlationId: string): Promise<RestoredJob> {
+    const jobId = interceptQueue.jobId(sessionId);
+    const job = await this.#intercepts.getJob(jobId);
+    if (job !== undefined && job.finishedOn === undefined) {
+      if (job.delay === 0) return "under_way";
+      // Its time was set by another machine's clock. A job that has left the delayed ones meanwhile refuses, and is under way.
+      return await job.promote().then(
+        () => "promoted",
+        () => "under_way",
+      );
+    }
+    await job?.remove();
+    await this.#intercepts.add("intercept", { sessionId, correlationId }, { ...interceptQueue.options, jobId });
+    return job === undefined ? "added" : "added_again";
+  }
+
   addTimeout(sessionId: string, delayMs: number): void {
     const options = { ...timeoutQueue.options, jobId: timeoutQueue.jobId(sessionId), delay: delayMs };
     this.#track("timeout.enqueue", sessionId, this.#timeouts.add("timeout", { sessionId }, options));
@@ -41,6 +64,17 @@ export class JobQueues {
 
   removeTimeout(sessionId: string): void {
     this.#track("timeout.remove", sessionId, this.#timeouts.remove(timeoutQueue.jobId(sessionId)));
+  }
+
+  /** Jobs by queue and state, as they stand now. */
+  async countJobs(): Promise<{ queue: string; state: string; jobs: number }[]> {
+    const lists = await Promise.all(
+      [this.#intercepts, this.#timeouts].map(async (queue) => {
+        const counts = await queue.getJobCounts("waiting", "active", "delayed", "failed");
+        return Object.entries(counts).map(([state, jobs]) => ({ queue: queue.name, state, jobs }));
+      }),
+    );
+    return lists.flat();
   }
 
   /** Rejects when the queue's Redis does not answer. */

@@ -232,10 +232,12 @@ export class SessionStore {
       result: "succeeded" | "failed" | "skipped" | "retryable" | "unknown";
       correlationId: string;
       event: object;
+      /** Milliseconds until the next attempt, when the right is given back. Default 0. */
+      againInMs?: number;
     },
   ): Promise<Result<"recorded" | "settled" | "not_held" | "not_found">> {
     const { session, outbox, owed } = sessionKeys(this.#keyspace, sessionId);
-    const args = [end.token, end.result, end.correlationId, JSON.stringify(end.event)];
+    const args = [end.token, end.result, end.correlationId, JSON.stringify(end.event), Math.round(end.againInMs ?? 0)];
     return readReply(await this.#run("complete_intercept", [session, outbox, owed], args));
   }
 

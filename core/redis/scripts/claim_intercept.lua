@@ -1,6 +1,6 @@
--- Takes the right to move the call, for a bounded time, and counts the attempt.
+-- Takes the right to move the call, for a bounded time, and counts the attempt. What is owed is due again when that time is over.
 -- KEYS[1] session: the session's record
--- KEYS[2] owed: sorted set of the intercepts that are still owed
+-- KEYS[2] owed: sorted set of the intercepts that are still owed, by when somebody should see to them
 -- ARGV[1] token: the taker's own random value
 -- ARGV[2] lease: milliseconds until another taker may act
 -- ARGV[3] member: the session id, as it stands in owed
@@ -25,9 +25,11 @@ local before = "first"
 if record.attempts ~= "0" then
   before = record.lastOutcome == "retryable" and "after_retryable" or "after_unknown"
 end
+local leaseUntil = text(now + tonumber(ARGV[2]))
+redis.call("ZADD", KEYS[2], "XX", leaseUntil, ARGV[3])
 write(KEYS[1], record, {
   leaseToken = ARGV[1],
-  leaseUntil = text(now + tonumber(ARGV[2])),
+  leaseUntil = leaseUntil,
   attempts = text(tonumber(record.attempts) + 1),
   lastOutcome = "unknown",
 })

@@ -1,11 +1,12 @@
 -- Records how an attempt to move the call ended. The first final result stays.
 -- KEYS[1] session: the session's record
 -- KEYS[2] outbox: the partition's event stream
--- KEYS[3] owed: sorted set of the intercepts that are still owed
+-- KEYS[3] owed: sorted set of the intercepts that are still owed, by when somebody should see to them
 -- ARGV[1] token: the taker's token; "" for a delivery that was seen from outside (the success page was fetched)
 -- ARGV[2] result: "succeeded" | "failed" | "skipped", or "retryable" | "unknown" to give the right back
 -- ARGV[3] correlation: correlation id
 -- ARGV[4] data: JSON object for the event
+-- ARGV[5] again: milliseconds until the next attempt, when the right is given back
 -- Returns { "recorded" | "settled" | "not_held" | "not_found", record, now }
 -- Publishes nothing
 -- Rejects settled, not_held, not_found
@@ -29,6 +30,7 @@ if not delivered and record.leaseToken ~= token then
   return { "not_held", public(record), text(now) }
 end
 if result == "retryable" or result == "unknown" then
+  redis.call("ZADD", KEYS[3], "XX", text(now + tonumber(ARGV[5])), record.sessionId)
   write(KEYS[1], record, { lastOutcome = result, leaseUntil = "0" })
   return { "recorded", public(record), text(now) }
 end

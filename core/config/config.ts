@@ -21,7 +21,7 @@ const wholeNumber = (least: number, most: number) =>
     .refine((value) => value >= least && value <= most, `is not within ${least} and ${most}`);
 
 const origin = z
-  .url({ protocol: /^https?$/, error: "is not an http(s) URL" })
+  .url({ protocol: /^https?$/, error: "is not an http(s) URL", abort: true })
   .refine(isBareOrigin, "is more than an origin: scheme, host and port are wanted")
   .transform((value) => new URL(value).origin);
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from "node:crypto";
 import { calculateJwkThumbprint, type JWK, SignJWT } from "jose";
 import { z } from "zod";
 import { ConfigError } from "../config/config.ts";
@@ -26,7 +26,7 @@ export async function createSigner(jwksJson: string): Promise<Signer> {
   const published: JWK[] = [];
   let signing: { key: KeyObject; kid: string } | undefined;
   for (const jwk of keys) {
-    const key = createPrivateKey({ key: jwk, format: "jwk" });
+    const key = importPrivateKey(jwk);
     const exported = createPublicKey(key).export({ format: "jwk" }) as JWK;
     const kid = jwk.kid ?? (await calculateJwkThumbprint(exported));
     published.push({ ...exported, kid, alg: "ES256", use: "sig" });
@@ -39,9 +39,28 @@ export async function createSigner(jwksJson: string): Promise<Signer> {
   };
 }
 
+function fault(message: string): ConfigError {
+  return new ConfigError("The environment is not usable:", [`CALLSEAL_SIGNING_KEYS: ${message}`]);
+}
+
+/** A private number and a public point that do not belong together would sign receipts that nobody can verify. */
+function importPrivateKey(jwk: z.output<typeof privateJwk>): KeyObject {
+  try {
+    const key = createPrivateKey({ key: jwk, format: "jwk" });
+    const signature = sign("sha256", Buffer.from("probe"), key);
+    if (verify("sha256", Buffer.from("probe"), createPublicKey({ key: publicPart(jwk), format: "jwk" }), signature))
+      return key;
+  } catch {
+    // Answered below, without what the library says of the key.
+  }
+  throw fault("has a key that is not a P-256 key pair");
+}
+
+function publicPart({ kty, crv, x, y }: z.output<typeof privateJwk>): JsonWebKey {
+  return { kty, crv, x, y };
+}
+
 function parseKeys(jwksJson: string) {
-  const fault = (message: string) =>
-    new ConfigError("The environment is not usable:", [`CALLSEAL_SIGNING_KEYS: ${message}`]);
   let json: unknown;
   try {
     json = JSON.parse(jwksJson);

@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { ConfigError } from "../config/config.ts";
+import { parseRedisUrl, type RedisTopology } from "./parse-redis-url.ts";
 
 export type RedisClient = Redis | Cluster;
 
@@ -16,46 +16,6 @@ export interface Connections {
   open(role: ConnectionRole): RedisClient;
   /** Closes every connection that was opened, the newest first. */
   close(): Promise<void>;
-}
-
-type Topology =
-  | { kind: "standalone"; url: string }
-  | { kind: "sentinel"; hosts: Host[]; name: string; db: number; username: string; password: string }
-  | { kind: "cluster"; hosts: Host[]; username: string; password: string; tls: boolean };
-
-interface Host {
-  host: string;
-  port: number;
-}
-
-/**
- * Reads a REDIS_URL:
- * `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS);
- * `redis+sentinel://[user:password@]host:port,host:port/name[/db]` (the sentinels, then the name of the primary);
- * `redis+cluster://[user:password@]host:port,host:port` and `rediss+cluster://…` (some of the cluster's nodes).
- */
-export function parseRedisUrl(text: string): Topology {
-  const match =
-    /^(redis|rediss|redis\+sentinel|redis\+cluster|rediss\+cluster):\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/.exec(text);
-  const hosts = match?.[3]?.split(",").map(parseHost);
-  if (!match || !hosts || hosts.includes(undefined))
-    throw new ConfigError("The environment is not usable:", ["REDIS_URL: is not a Redis URL"]);
-  const [username = "", password = ""] = (match[2] ?? "").split(":").map(decodeURIComponent);
-  const nodes = hosts as Host[];
-  if (match[1] === "redis" || match[1] === "rediss") return { kind: "standalone", url: text };
-  if (match[1] !== "redis+sentinel")
-    return { kind: "cluster", hosts: nodes, username, password, tls: match[1] === "rediss+cluster" };
-  const [name, db = "0"] = (match[4] ?? "").split("/");
-  if (!name)
-    throw new ConfigError("The environment is not usable:", [
-      "REDIS_URL: the name of the primary is missing: redis+sentinel://host:port/name",
-    ]);
-  return { kind: "sentinel", hosts: nodes, name, db: Number(db), username, password };
-}
-
-function parseHost(text: string): Host | undefined {
-  const match = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
-  return match ? { host: match[1]!.replace(/^\[|\]$/g, ""), port: Number(match[2] ?? 6379) } : undefined;
 }
 
 const commandTimeoutMs = 2000;
@@ -83,7 +43,7 @@ function roleOptions(role: ConnectionRole): Options {
   }
 }
 
-/** The one factory of connections. `onError` hears every connection's errors, which reconnect by themselves. */
+/** The one factory of connections, from a REDIS_URL as parseRedisUrl describes it. `onError` hears every connection's errors, which reconnect by themselves. */
 export function createConnections(url: string, onError: (role: ConnectionRole, error: Error) => void): Connections {
   const topology = parseRedisUrl(url);
   const opened: RedisClient[] = [];
@@ -104,7 +64,7 @@ export function createConnections(url: string, onError: (role: ConnectionRole, e
   };
 }
 
-function connect(topology: Topology, role: ConnectionRole): RedisClient {
+function connect(topology: RedisTopology, role: ConnectionRole): RedisClient {
   const options = roleOptions(role);
   switch (topology.kind) {
     case "standalone":
@@ -124,7 +84,7 @@ function connect(topology: Topology, role: ConnectionRole): RedisClient {
   }
 }
 
-function clusterOptions(topology: Extract<Topology, { kind: "cluster" }>, options: Options) {
+function clusterOptions(topology: Extract<RedisTopology, { kind: "cluster" }>, options: Options) {
   const { retryStrategy: _ownedByCluster, connectionName: _one, ...redisOptions } = options;
   return {
     shardedSubscribers: true,

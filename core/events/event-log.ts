@@ -19,6 +19,7 @@ interface Position {
   partition: number;
 }
 
+const scanPage = 1000;
 const eventIdShape = /^(\d{1,15})-(\d{1,15})-(\d{1,4})$/;
 
 export function parseEventId(id: string): Position | undefined {
@@ -82,6 +83,24 @@ export class EventLog {
       : merged;
     const events = visible.slice(0, options.limit);
     return { events, next: events.at(-1)?.id ?? options.after };
+  }
+
+  /** Hands a tenant's events of the last `windowSeconds` to `see`, partition by partition, each one's oldest first. */
+  async scan(options: { tenant: string; windowSeconds: number; see: (event: CallsealEvent) => void }): Promise<void> {
+    const sinceMs = (await this.#timeMs()) - options.windowSeconds * 1000;
+    for (let partition = 0; partition < this.#keyspace.partitions; partition += 1) {
+      const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
+      let start = String(Math.max(0, sinceMs));
+      for (;;) {
+        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", scanPage)) as [string, string[]][];
+        for (const entry of entries) {
+          const event = parseStreamEntry(partition, entry);
+          if (event.tenant === options.tenant) options.see(event);
+        }
+        if (entries.length < scanPage) break;
+        start = `(${entries.at(-1)![0]}`;
+      }
+    }
   }
 
   async #wholeMillisecond(): Promise<number> {

@@ -2,6 +2,7 @@ import { Router } from "express";
 import { z } from "zod";
 import type { Device } from "../../core/devices/device-store.ts";
 import { parseEventId } from "../../core/events/event-log.ts";
+import { VerificationStatsCollector } from "../../core/events/verification-stats.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { zidShape } from "../device/authenticate-device.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -27,6 +28,15 @@ export const eventsQuery = z.object({
     .transform(Number)
     .refine((limit) => limit >= 1 && limit <= 1000, "is not within 1 and 1000")
     .default(100),
+});
+
+export const statsQuery = z.object({
+  window: z
+    .string()
+    .regex(/^\d{1,7}$/, "is not a whole number of seconds")
+    .transform(Number)
+    .refine((seconds) => seconds >= 1 && seconds <= 604_800, "is not within 1 and 604800 seconds")
+    .default(3600),
 });
 
 /** The minimal administration of PROTOCOL §10: persons, activation codes, devices, events. */
@@ -69,6 +79,16 @@ export function adminRouter(context: GatewayContext): Router {
   router.get("/events", async (request, response) => {
     const { after, limit } = parse(eventsQuery, request.query);
     response.json(await context.events.list({ tenant: holderOf(response).tenant.id, after, limit }));
+  });
+  router.get("/stats", async (request, response) => {
+    const { window: windowSeconds } = parse(statsQuery, request.query);
+    const collector = new VerificationStatsCollector();
+    await context.events.scan({
+      tenant: holderOf(response).tenant.id,
+      windowSeconds,
+      see: (event) => collector.add(event),
+    });
+    response.json({ windowSeconds, ...collector.result() });
   });
   return router;
 }

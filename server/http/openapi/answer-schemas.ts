@@ -109,6 +109,24 @@ export const events = z.strictObject({
   next: z.string().optional().describe("the position to go on from, as `after`"),
 });
 
+const figure = z.number().nullable();
+export const stats = z.strictObject({
+  windowSeconds: z.int(),
+  sessions: z.strictObject({
+    created: z.int(),
+    confirmed: z.int(),
+    denied: z.int(),
+    canceled: z.int(),
+    timeout: z.int(),
+  }),
+  containment: figure.describe("share of ended sessions that were confirmed"),
+  timeToVerifySeconds: z.strictObject({ p50: figure, p95: figure, p99: figure }),
+  wrongDidRate: figure.describe("wrong DIDs for each session"),
+  timeoutRate: figure.describe("share of ended sessions that timed out"),
+  interceptFailures: z.int(),
+  averageHandleTimeSeconds: z.strictObject({ verified: figure, unverified: figure }),
+});
+
 export const health = z.strictObject({ status: z.literal("ok") });
 export const readiness = z.strictObject({
   status: z.enum(["ready", "not_ready"]),

@@ -205,6 +205,17 @@ export const operations: Operation[] = [
   },
   {
     method: "get",
+    path: "/admin/v1/stats",
+    id: "getStats",
+    tag: "Administration",
+    summary: "Figures of the tenant's verifications over a window",
+    scope: "admin",
+    query: { window: { schema: z.int().min(1).max(604_800), description: "seconds back from now, default 3600" } },
+    answers: { 200: { description: "figures; null where there is no case", schema: answers.stats } },
+    problems: [400, 401, 403, 503],
+  },
+  {
+    method: "get",
     path: "/healthz",
     id: "getHealth",
     tag: "Operations",

@@ -16,7 +16,7 @@ export async function claim(context: DeviceContext, typed: string, options: Clai
   const { signal } = options;
   const ack = await sendUntilAcked(context, { event: "claim", payload: () => ({ did }), deadlineMs, signal });
   const { clock, random } = context;
-  return retryUntil(() => verifyChallenge(ack["challenge"], context.gatewayKeys), {
+  return retryUntil(() => verifyChallenge(ack["challenge"], context.reader), {
     deadlineMs,
     clock,
     random,

@@ -112,11 +112,14 @@ function createContext(parts: {
   clock: () => number;
 }): DeviceContext {
   const { options, identity, link, gatewayUrl, clock } = parts;
-  const send = options.fetch ?? fetch;
   return {
     identity,
     link,
-    gatewayKeys: loadJwks(`${gatewayUrl}/.well-known/jwks.json`, { fetch: send }),
+    reader: {
+      keys: loadJwks(`${gatewayUrl}/.well-known/jwks.json`, { fetch: options.fetch }),
+      deviceId: identity.enrolment.deviceId,
+      gateway: identity.enrolment.audience,
+    },
     checkDigits: options.checkDigits ?? false,
     ackTimeoutMs: options.ackTimeoutMs ?? 4000,
     claimTimeoutMs: options.claimTimeoutMs ?? 15_000,

@@ -1,13 +1,13 @@
-import type { KeySource } from "../load-jwks.ts";
 import type { DeviceLink } from "./device-link.ts";
 import type { DeviceIdentity } from "./key-store.ts";
+import type { ChallengeReader } from "./verify-challenge.ts";
 
 /** What the steps of one connection share. */
 export interface DeviceContext {
   identity: DeviceIdentity;
   link: DeviceLink;
-  /** The gateway's public keys. */
-  gatewayKeys: KeySource;
+  /** Who reads a challenge, and whose it must be. */
+  reader: ChallengeReader;
   checkDigits: boolean;
   /** Milliseconds for one ack. */
   ackTimeoutMs: number;

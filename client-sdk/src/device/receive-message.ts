@@ -35,10 +35,10 @@ async function readOffer(context: DeviceContext, body: Record<string, unknown>):
   if (push !== "match" && push !== "code" && push !== "tap") {
     throw new CallsealSdkError("invalid_response", { detail: "an offer of an unknown kind" });
   }
-  const { clock, random, gatewayKeys } = context;
+  const { clock, random, reader } = context;
   // The shortest life of a session is 10 s (PROTOCOL §6); an offer that is shown later is of no use.
   const deadlineMs = clock() + 10_000;
-  const verify = () => verifyChallenge(body["challenge"], gatewayKeys);
+  const verify = () => verifyChallenge(body["challenge"], reader);
   const challenge = await retryUntil(verify, { deadlineMs, clock, random, baseMs: 100, capMs: 2000 });
   return { challenge: { ...challenge, push }, push };
 }

@@ -18,17 +18,28 @@ const fields = [
 
 const maxJwsLength = 8192;
 
+export interface ChallengeReader {
+  /** The gateway's public keys. */
+  keys: KeySource;
+  deviceId: string;
+  /** The gateway's public origin. */
+  gateway: string;
+}
+
 /**
  * Checks the gateway's signature over a challenge (PROTOCOL §4) and that the plain fields say the same, then returns what was
  * signed and nothing else: whoever stands between gateway and device cannot make a person look at another call.
  *
  * Errors: `invalid_challenge`; `network` when the gateway's keys could not be read.
  */
-export async function verifyChallenge(received: unknown, keys: KeySource): Promise<Challenge> {
+export async function verifyChallenge(received: unknown, reader: ChallengeReader): Promise<Challenge> {
   const plain = readObject(received);
   const jws = plain["jws"];
   if (typeof jws !== "string" || jws.length > maxJwsLength) throw invalid("it carries no signature");
-  const signed = await readSigned(jws, keys);
+  const signed = await readSigned(jws, reader.keys);
+  // A gateway that says for whom and from whom a challenge is means it; PROTOCOL §4 does not oblige it to say so.
+  if (signed["aud"] !== undefined && signed["aud"] !== reader.deviceId) throw invalid("it is for another device");
+  if (signed["iss"] !== undefined && signed["iss"] !== reader.gateway) throw invalid("it is from another gateway");
   for (const field of fields) {
     if ((plain[field] ?? null) !== (signed[field] ?? null)) throw invalid(`${field} is not what was signed`);
   }

@@ -32,7 +32,9 @@ export class SmallCheckout {
   static async create(): Promise<SmallCheckout> {
     const checkout = new SmallCheckout(await mkdtemp(join(tmpdir(), "callseal-checkout-")));
     await mkdir(checkout.bin, { recursive: true });
-    await cp(join(repository, "tools"), join(checkout.root, "tools"), { recursive: true });
+    for (const tool of ["bootstrap", "bootstrap.mjs", "run-tests", "run-tests.ts"]) {
+      await cp(join(repository, "tools", tool), join(checkout.root, "tools", tool), { recursive: true });
+    }
     await checkout.write("package.json", JSON.stringify({ type: "module", engines: { node: ">=24.12" } }));
     await checkout.lock({}, {});
     for (const command of ["sh", "setpriv", "true"]) await checkout.borrow(command);

@@ -8,6 +8,7 @@ import { logRequest } from "./http/log-request.ts";
 import { operationsRouter, type Readiness } from "./http/operations-router.ts";
 import { notFoundHandler, problemHandler } from "./http/problem.ts";
 import { sessionsRouter } from "./http/sessions-router.ts";
+import { twilioRouter } from "./twilio/twilio-router.ts";
 
 export interface AppOptions {
   trustProxy: boolean | number | string;
@@ -32,6 +33,7 @@ export function createApp(context: GatewayContext, options: AppOptions): Express
   app.use("/scramble/caller/v1", sessionsRouter(context));
   app.use("/scramble/device/v1", enrolmentsRouter(context));
   app.use("/ivr/sessions", flatRouter(context));
+  app.use("/ivr/verify", twilioRouter(context));
   app.use("/admin/v1", adminRouter(context));
   app.use(notFoundHandler);
   app.use(problemHandler(context.logger));

@@ -192,8 +192,9 @@ export class DeviceStore {
     return { count, status };
   }
 
-  async countOffer(deviceId: string): Promise<void> {
-    await this.#redis.hincrby(deviceKeys(this.#keyspace, deviceId).device, "offersSinceConfirmation", 1);
+  /** Counts an offer and returns how many there have been since the device's last confirmation. */
+  async countOffer(deviceId: string): Promise<number> {
+    return this.#redis.hincrby(deviceKeys(this.#keyspace, deviceId).device, "offersSinceConfirmation", 1);
   }
 
   /** Keeps what was offered to a device for as long as it can be answered, for an app that connects only now. */

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
+import { hasRepeatedMember } from "./has-repeated-member.ts";
 
 /** PROTOCOL §4: three base64url parts, the last one a 64-byte signature (ES256 or EdDSA). */
 const compactShape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/;
@@ -40,16 +41,17 @@ export function parseJws(text: unknown): DeviceJws | undefined {
 
 function decodeObject(part: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    const json = Buffer.from(part, "base64url").toString("utf8");
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    return hasRepeatedMember(json, value) ? undefined : (value as Record<string, unknown>);
   } catch {
     return undefined;
   }
 }
 
-const base64url = /^[A-Za-z0-9_-]{43}$/;
+/** 32 bytes in their one spelling: the last letter's two unused bits are zero (RFC 4648 §3.5). */
+const base64url = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 /** RFC 7518 §6.2 and RFC 8037: a public P-256 or Ed25519 key, and never a private member. */
 export const publicJwkSchema = z
   .looseObject({

@@ -3,13 +3,14 @@ import { toCallsealError } from "../http/problem.ts";
 
 export type Advice = "retry" | "reauthenticate" | "stop";
 
-/** Socket presentation of errors: the code, and what the app does about it (PROTOCOL §4). */
+/**
+ * Socket presentation of errors: the code, and what the app does about it (PROTOCOL §4). `retry` means that the very
+ * same request may succeed later; a wrong or expired code never does, and repeating it would use up the device's guesses.
+ */
 const advices: Readonly<Partial<Record<ErrorCode, Advice>>> = {
   rate_limited: "retry",
   unavailable: "retry",
   internal: "retry",
-  wrong_did: "retry",
-  expired: "retry",
   unauthenticated: "reauthenticate",
 };
 

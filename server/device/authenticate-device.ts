@@ -9,7 +9,7 @@ export const deviceTokenType = "callseal-device+jwt";
 const handshakesPerMinute = 60;
 
 export const zidShape = /^zid_[A-Za-z0-9_-]{22}$/;
-const claimsSchema = z.looseObject({ iss: z.string(), jti: z.string().min(8).max(128) });
+const claimsSchema = z.looseObject({ iss: z.string(), jti: z.string().min(1).max(256) });
 
 /**
  * Authenticates a socket by its device-signed token (PROTOCOL §4): single use, at most a minute old, for this gateway.

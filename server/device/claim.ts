@@ -1,22 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { Device } from "../../core/devices/device-store.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { parse } from "../http/parse-body.ts";
 import { countWrongDid } from "./count-wrong-did.ts";
+import type { DeviceRequest } from "./device-request.ts";
 import type { Challenge } from "./device-sockets.ts";
 import { issueChallenge } from "./issue-challenge.ts";
 import { requireGoodStanding } from "./require-good-standing.ts";
 
 const claimPayload = z.strictObject({ did: z.string().max(64) });
-
-export interface DeviceRequest {
-  tenant: Tenant;
-  device: Device;
-  correlationId: string;
-}
 
 export const newNonce = (): string => randomBytes(16).toString("base64url");
 

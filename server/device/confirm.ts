@@ -1,16 +1,13 @@
-import { z } from "zod";
-import { parseSessionId } from "../../core/redis/keys.ts";
-import type { DecideOutcome, Result } from "../../core/redis/session-store.ts";
+import type { Device } from "../../core/devices/device-store.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { instant } from "../sessions/present-session.ts";
-import type { DeviceRequest } from "./claim.ts";
+import { auditRefusal } from "./audit-refusal.ts";
+import type { DecisionRequest } from "./device-request.ts";
+import { readProof } from "./read-proof.ts";
 import { refuseDecision } from "./refuse-decision.ts";
-import { readStanding } from "./require-good-standing.ts";
-import { type VerifiedProof, verifyProof } from "./verify-proof.ts";
-
-const decisionPayload = z.strictObject({ proof: z.unknown() });
+import type { VerifiedProof } from "./verify-proof.ts";
 
 export interface Decided {
   ok: true;
@@ -20,61 +17,46 @@ export interface Decided {
 }
 
 /**
- * The one path of Callseal: parse, verify the proof, decide in one atomic script, enqueue what the confirmation owes,
- * acknowledge. `deny` takes the same way to its own end. The codes of PROTOCOL §4 say why a proof was refused.
+ * The one path of Callseal: verify the proof, decide in one atomic script, enqueue what the confirmation owes,
+ * acknowledge. `deny` takes the same way to its own end. The codes of PROTOCOL §4 say why a proof was refused; each
+ * refusal is audited.
  */
-export async function decide(
-  context: GatewayContext,
-  request: DeviceRequest & { decision: "confirm" | "deny" },
-  payload: unknown,
-): Promise<Decided> {
-  const proof = await readProof(context, request, payload);
-  refuseIncomingCall(request, proof);
+export async function decide(context: GatewayContext, request: DecisionRequest, payload: unknown): Promise<Decided> {
+  const proof = await readProof(context, request, payload).catch((error: unknown) => {
+    if (error instanceof CallsealError) auditRefusal(context, request, error);
+    throw error;
+  });
+  if (isRelayed(request, proof)) throw await refuseIncomingCall(context, request, proof);
   const result = await context.sessions.decide(transitionOf(request, proof));
   if (result.outcome !== "confirmed" && result.outcome !== "denied" && result.outcome !== "repeated") {
     throw await refuseDecision(context, { ...request, proof, result });
   }
   const session = result.session!;
   if (session.status === "confirmed" && session.intercept.status === "pending") {
-    context.jobs.addIntercept(session.sessionId, request.correlationId);
+    // The intercept carries the id of the request that opened the session, all the way to the provider (PROTOCOL §7).
+    context.jobs.addIntercept(session.sessionId, session.correlationId);
   }
-  if (result.outcome !== "repeated") settle(context, request, session);
+  if (result.outcome !== "repeated") settle(context, request.device, session);
   return acknowledge(session);
 }
 
-async function readProof(
-  context: GatewayContext,
-  request: DeviceRequest & { decision: "confirm" | "deny" },
-  payload: unknown,
-): Promise<VerifiedProof> {
-  const parsed = decisionPayload.safeParse(payload);
-  if (!parsed.success) throw new CallsealError("invalid_proof", { detail: "the payload is { proof }" });
-  const { device, tenant, decision } = request;
-  // Asked first, so that the answer is under way while nothing else needs it.
-  const standing = await readStanding(context, request);
-  const proof = verifyProof(parsed.data.proof, {
-    device,
-    standing,
-    decision,
-    audience: context.publicUrl,
-    policy: tenant.policy,
-    verifyJws: context.verifyJws,
-    nowMs: Date.now(),
-  });
-  if (!parseSessionId(proof.claims.sid)) throw new CallsealError("not_found");
-  return proof;
-}
-
 /** A person who is being called is the mark of a DID that somebody relays to them (PROTOCOL §4). */
-function refuseIncomingCall(request: DeviceRequest & { decision: "confirm" | "deny" }, proof: VerifiedProof): void {
-  const refused =
-    request.decision === "confirm" &&
-    proof.claims.call === "incoming" &&
-    request.tenant.policy.incomingCall === "refuse";
-  if (refused) throw new CallsealError("incoming_call");
+function isRelayed(request: DecisionRequest, proof: VerifiedProof): boolean {
+  const { incomingCall } = request.tenant.policy;
+  return request.decision === "confirm" && proof.claims.call === "incoming" && incomingCall === "refuse";
 }
 
-function transitionOf(request: DeviceRequest & { decision: "confirm" | "deny" }, proof: VerifiedProof) {
+async function refuseIncomingCall(
+  context: GatewayContext,
+  request: DecisionRequest,
+  proof: VerifiedProof,
+): Promise<CallsealError> {
+  const session = await context.sessions.read(proof.claims.sid, request.tenant.id);
+  auditRefusal(context, request, { code: "incoming_call", session });
+  return new CallsealError("incoming_call");
+}
+
+function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
   const { claims } = proof;
   const { deviceId, subjectId } = request.device;
   return {
@@ -105,10 +87,10 @@ function transitionOf(request: DeviceRequest & { decision: "confirm" | "deny" },
 }
 
 /** What follows from a decision and holds nobody up. */
-function settle(context: GatewayContext, request: DeviceRequest, session: Session): void {
+function settle(context: GatewayContext, { deviceId }: Device, session: Session): void {
   context.jobs.removeTimeout(session.sessionId);
   if (session.status === "confirmed") {
-    context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(request.device.deviceId));
+    context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(deviceId));
   }
 }
 
@@ -120,5 +102,3 @@ function acknowledge(session: Session): Decided {
     ...(session.status === "confirmed" ? { confirmedAt: instant(session.confirmedAtMs) } : {}),
   };
 }
-
-export type Refused = Result<Exclude<DecideOutcome, "confirmed" | "denied" | "repeated">>;

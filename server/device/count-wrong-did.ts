@@ -1,6 +1,6 @@
-import type { Device } from "../../core/devices/device-store.ts";
-import type { Tenant } from "../../core/tenants/tenant.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GatewayContext } from "../gateway-context.ts";
+import type { DeviceRequest } from "./device-request.ts";
 
 /**
  * Counts a wrong DID of a device: in the window that limits guessing, and in a row since its last success, which
@@ -8,22 +8,29 @@ import type { GatewayContext } from "../gateway-context.ts";
  */
 export async function countWrongDid(
   context: GatewayContext,
-  guess: { tenant: Tenant; device: Device; correlationId: string; recorded: boolean },
+  guess: DeviceRequest & { recorded: boolean },
 ): Promise<void> {
   const { tenant, device, correlationId } = guess;
-  const most = tenant.limits.wrongDidsPer10Min;
-  const { count, status } = await context.devices.countWrongDid(device.deviceId);
-  const data = { deviceId: device.deviceId, subjectId: device.subjectId, inARow: count };
-  if (!guess.recorded) await context.events.append({ type: "wrong_did", tenant: tenant.id, correlationId, data });
-  if (status === "disabled") {
-    await context.events.append({
-      type: "wrong_did_burst",
+  const { deviceId, subjectId } = device;
+  const { count, status } = await context.devices.countWrongDid(deviceId);
+  const append = (type: "wrong_did" | "wrong_did_burst", more: object = {}) =>
+    context.events.append({
+      type,
       tenant: tenant.id,
       correlationId,
-      data: { ...data, disabled: true },
+      data: { deviceId, subjectId, inARow: count, ...more },
     });
-    context.background.run("device.disconnect", async () => context.deviceSockets.disconnect(device.deviceId));
+  if (!guess.recorded) await append("wrong_did");
+  const counted = context.limits.consume("wrong-dids", deviceId, tenant.limits.wrongDidsPer10Min);
+  if (status === "disabled") {
+    context.background.run("device.disable", async () => {
+      await append("wrong_did_burst", { disabled: true });
+      // The guess has its answer before its socket is closed.
+      await counted.catch(() => undefined);
+      await nextTurn();
+      context.deviceSockets.disconnect(deviceId);
+    });
   }
-  const { left } = await context.limits.consume("wrong-dids", device.deviceId, most);
-  if (left === 0) await context.events.append({ type: "wrong_did_burst", tenant: tenant.id, correlationId, data });
+  const { left } = await counted;
+  if (left === 0) context.background.run("event.append", () => append("wrong_did_burst"));
 }

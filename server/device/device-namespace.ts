@@ -3,16 +3,25 @@ import type { Device } from "../../core/devices/device-store.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { newCorrelationId } from "../http/correlation.ts";
-import { handshakeError, refusal } from "./acknowledge.ts";
+import { handshakeError } from "./acknowledge.ts";
+import { answerRequest, isFault } from "./answer-request.ts";
 import { authenticateDevice } from "./authenticate-device.ts";
-import { claim, type DeviceRequest } from "./claim.ts";
+import { claim } from "./claim.ts";
 import { decide } from "./confirm.ts";
+import type { DeviceRequest } from "./device-request.ts";
 import type { DeviceEvents, DeviceNamespace, DeviceRequests, SocketData } from "./device-sockets.ts";
 import { inTurn } from "./in-turn.ts";
 import { resendOffers } from "./offer-session.ts";
+import { type ClientRequest, readRequest } from "./read-request.ts";
 
-type DeviceSocket = Socket<DeviceRequests, DeviceEvents, Record<string, never>, SocketData>;
-type Handle = (request: DeviceRequest, payload: unknown) => Promise<{ ok: true }>;
+type DeviceSocket = Socket<DeviceRequests, DeviceEvents, Record<string, never>, SocketData> & { device: Device };
+type Handle = (context: GatewayContext, request: DeviceRequest, payload: unknown) => Promise<object>;
+
+const handlers: ReadonlyMap<string, Handle> = new Map<keyof DeviceRequests, Handle>([
+  ["claim", claim],
+  ["confirm", (context, request, payload) => decide(context, { ...request, decision: "confirm" }, payload)],
+  ["deny", (context, request, payload) => decide(context, { ...request, decision: "deny" }, payload)],
+]);
 
 /** The socket of apps (PROTOCOL §4): authenticates the handshake, then answers `claim`, `confirm` and `deny`. */
 export function serveDevices(namespace: DeviceNamespace, context: GatewayContext): void {
@@ -22,84 +31,61 @@ export function serveDevices(namespace: DeviceNamespace, context: GatewayContext
       (device) => {
         context.metrics.handshakes.inc({ result: "accepted" });
         socket.data = { deviceId: device.deviceId, subjectId: device.subjectId, tenantId: device.tenant };
-        (socket as DeviceSocket & { device: Device }).device = device;
+        (socket as DeviceSocket).device = device;
         next();
       },
-      (error: unknown) => {
-        const refused = handshakeError(error);
-        context.metrics.handshakes.inc({ result: refused.message });
-        context.logger.info({ code: refused.message }, "device.refused");
-        next(refused);
-      },
+      (error: unknown) => next(refuseHandshake(context, error)),
     );
   });
 
   namespace.on("connection", (socket) => {
-    const { device } = socket as DeviceSocket & { device: Device };
+    const { device } = socket as DeviceSocket;
     const tenant = context.tenants.byId(device.tenant)!;
     context.metrics.sockets.inc();
     socket.on("disconnect", () => context.metrics.sockets.dec());
     void socket.join(context.deviceSockets.roomOf(device.deviceId));
-    context.background.run("device.greet", async () => {
-      await context.devices.noteSeen(device.deviceId);
-      await resendOffers(context, tenant, device);
+    context.background.run("device.greet", () => greet(context, socket as DeviceSocket));
+    socket.onAny((event: string, ...args: unknown[]) => {
+      const asked = readRequest(args);
+      if (asked) void answer(context, { tenant, device, correlationId: newCorrelationId() }, { ...asked, event });
     });
-
-    const answer = (event: keyof DeviceRequests, handle: Handle) => {
-      socket.on(event, (payload: unknown, ack: unknown) => {
-        if (typeof ack !== "function") return;
-        const request = { tenant, device, correlationId: newCorrelationId() };
-        void respond(
-          context,
-          { event, request, work: () => takeTurn(device.deviceId, () => handle(request, payload)) },
-          ack as (answer: unknown) => void,
-        );
-      });
-    };
-    answer("claim", (request, payload) => claim(context, request, payload));
-    answer("confirm", (request, payload) => decide(context, { ...request, decision: "confirm" }, payload));
-    answer("deny", (request, payload) => decide(context, { ...request, decision: "deny" }, payload));
   });
-}
 
-/** Acknowledges with the result or the refusal, and logs the request as one event. */
-async function respond(
-  context: GatewayContext,
-  unit: { event: keyof DeviceRequests; request: DeviceRequest; work: () => Promise<object> },
-  ack: (answer: unknown) => void,
-): Promise<void> {
-  const startedAt = performance.now();
-  const { event, request } = unit;
-  const who = { deviceId: request.device.deviceId, tenant: request.tenant.id, correlationId: request.correlationId };
-  let result = "ok";
-  try {
-    const answer = await unit.work();
-    ack(answer);
-    context.logger.info({ ...who, ...describe(answer), durationMs: sinceMs(startedAt) }, `${event}.accepted`);
-  } catch (error) {
-    const refused = refusal(error);
-    result = refused.code;
-    ack(refused);
-    const fault = refused.code === "internal" || refused.code === "unavailable";
-    const why = {
-      code: refused.code,
-      ...(error instanceof CallsealError ? { detail: error.detail } : {}),
-      ...(fault ? { err: error } : {}),
+  async function answer(scope: GatewayContext, request: DeviceRequest, asked: ClientRequest & { event: string }) {
+    const { tenant, device, correlationId } = request;
+    const { deviceId } = device;
+    const handle = handlers.get(asked.event);
+    const event = handle ? asked.event : "unknown";
+    const work = async () => {
+      if (!handle) throw new CallsealError("invalid_request", { detail: "there is no such event" });
+      return takeTurn(deviceId, async () => handle(scope, request, asked.payload()));
     };
-    context.logger[fault ? "error" : "info"]({ ...who, ...why, durationMs: sinceMs(startedAt) }, `${event}.refused`);
-  } finally {
-    context.metrics.deviceRequests.inc({ event, result });
-    context.metrics.deviceRequestSeconds.observe({ event }, (performance.now() - startedAt) / 1000);
+    const who = { deviceId, tenant: tenant.id, correlationId };
+    const { result, seconds } = await answerRequest(scope.logger, { event, who, work, ack: asked.ack });
+    scope.metrics.deviceRequests.inc({ event, result });
+    scope.metrics.deviceRequestSeconds.observe({ event }, seconds);
   }
 }
 
-const sinceMs = (startedAt: number) => Math.round((performance.now() - startedAt) * 100) / 100;
+function refuseHandshake(context: GatewayContext, error: unknown): Error {
+  const refused = handshakeError(error);
+  const fault = isFault(refused.message);
+  context.metrics.handshakes.inc({ result: refused.message });
+  context.logger[fault ? "error" : "info"](
+    { code: refused.message, ...(fault ? { err: error } : {}) },
+    "device.refused",
+  );
+  return refused;
+}
 
-function describe(answer: object): { sessionId?: string | undefined; status?: string | undefined } {
-  const { sessionId, status, challenge } = answer as {
-    sessionId?: string;
-    status?: string;
-    challenge?: { sessionId: string };
-  };
-  return { sessionId: sessionId ?? challenge?.sessionId, status };
+/** A device that was revoked between its handshake and its room has missed the order to leave; else it gets its offers. */
+async function greet(context: GatewayContext, socket: DeviceSocket): Promise<void> {
+  const { device } = socket;
+  const { status } = await context.devices.readStanding(device.deviceId);
+  if (status !== "active") {
+    socket.disconnect(true);
+    return;
+  }
+  await context.devices.noteSeen(device.deviceId);
+  await resendOffers(context, context.tenants.byId(device.tenant)!, device);
 }

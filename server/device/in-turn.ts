@@ -1,17 +1,33 @@
+import { CallsealError } from "../../core/verification/errors.ts";
+
+/** More requests of one device than anybody's app has; each may hold a frame of 16 KiB while it waits. */
+const mostUnderWay = 2000;
+
+interface Queue {
+  last: Promise<unknown>;
+  length: number;
+}
+
 /**
  * Runs work that belongs to the same key one after another, so that racing requests of one device are counted one by
- * one; other keys do not wait. A key is forgotten with its last work.
+ * one; other keys do not wait. A key is forgotten with its last work. Throws `rate_limited` when too much is waiting.
  */
 export function inTurn(): <Result>(key: string, work: () => Promise<Result>) => Promise<Result> {
-  const last = new Map<string, Promise<unknown>>();
+  const queues = new Map<string, Queue>();
   return async (key, work) => {
-    const before = last.get(key);
-    const mine = before ? before.then(work, work) : work();
-    last.set(key, mine);
+    const queue = queues.get(key) ?? { last: Promise.resolve(), length: 0 };
+    if (queue.length >= mostUnderWay) {
+      throw new CallsealError("rate_limited", { detail: "too many requests at once", retryAfterSeconds: 1 });
+    }
+    queues.set(key, queue);
+    queue.length += 1;
+    const mine = queue.length === 1 ? work() : queue.last.then(work, work);
+    queue.last = mine;
     try {
       return await mine;
     } finally {
-      if (last.get(key) === mine) last.delete(key);
+      queue.length -= 1;
+      if (queue.length === 0) queues.delete(key);
     }
   };
 }

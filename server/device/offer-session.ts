@@ -38,9 +38,10 @@ async function offerTo(
     });
     return;
   }
+  // Remembered first: an app that connects at this moment is in its room, or finds the offer here.
+  await context.devices.rememberOffer(device.deviceId, session.sessionId, session.expiresAtMs - session.readAtMs);
   if (!(await sendOffer(context, offer))) return;
   context.metrics.offers.inc({ result: "sent" });
-  await context.devices.rememberOffer(device.deviceId, session.sessionId, session.expiresAtMs - session.readAtMs);
   await context.events.append({
     ...eventOf(offer),
     type: "push_offered",
@@ -81,16 +82,13 @@ export async function resendOffers(context: GatewayContext, tenant: Tenant, devi
 }
 
 async function withinLimits(context: GatewayContext, tenant: Tenant, device: Device): Promise<boolean> {
-  const { offersSinceConfirmation } = await context.devices.readStanding(device.deviceId);
-  if (offersSinceConfirmation >= tenant.limits.offersSinceConfirmation) return false;
   try {
     await context.limits.consume("offers", device.deviceId, tenant.limits.offersPer10Min);
   } catch (error) {
     if (error instanceof CallsealError && error.code === "rate_limited") return false;
     throw error;
   }
-  await context.devices.countOffer(device.deviceId);
-  return true;
+  return (await context.devices.countOffer(device.deviceId)) <= tenant.limits.offersSinceConfirmation;
 }
 
 function eventOf({ tenant, session }: { tenant: Tenant; session: Session }) {

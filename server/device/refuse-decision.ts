@@ -3,15 +3,15 @@ import type { TenantPolicy } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import type { DeviceRequest } from "./claim.ts";
+import { auditRefusal } from "./audit-refusal.ts";
 import { countWrongDid } from "./count-wrong-did.ts";
+import type { DecisionRequest } from "./device-request.ts";
 import type { VerifiedProof } from "./verify-proof.ts";
 
 /** A late confirmation still counts for a case this long after the session's expiry (PROTOCOL §6). */
 const lateWindowMs = 120_000;
 
-interface Refusal extends DeviceRequest {
-  decision: "confirm" | "deny";
+interface Refusal extends DecisionRequest {
   proof: VerifiedProof;
   result: Result<DecideOutcome>;
 }
@@ -31,7 +31,7 @@ export async function refuseDecision(context: GatewayContext, refusal: Refusal):
     case "invalid_proof":
     case "subject_mismatch":
     case "session_terminal":
-      if (session) auditRefusal(context, refusal, session);
+      auditRefusal(context, refusal, { code: outcome, session });
       return new CallsealError(outcome);
     default:
       return new CallsealError("internal", { cause: new Error(`unexpected outcome ${outcome}`) });
@@ -63,20 +63,4 @@ async function recordLate(context: GatewayContext, refusal: Refusal): Promise<vo
 
 function countsLate(policy: TenantPolicy, session: Session, nowMs: number): boolean {
   return policy.late === "recently-verified" && nowMs <= session.expiresAtMs + lateWindowMs;
-}
-
-/** Every attempt is audited, the refused ones too. */
-function auditRefusal(context: GatewayContext, refusal: Refusal, session: Session): void {
-  const { sessionId, callId, provider } = session;
-  const { deviceId, subjectId } = refusal.device;
-  const data = { code: refusal.result.outcome, decision: refusal.decision, deviceId, subjectId };
-  context.background.run("event.append", () =>
-    context.events.append({
-      type: "confirmation_refused",
-      tenant: refusal.tenant.id,
-      correlationId: refusal.correlationId,
-      session: { sessionId, callId, provider },
-      data,
-    }),
-  );
 }

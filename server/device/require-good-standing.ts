@@ -1,21 +1,37 @@
 import type { DeviceStanding } from "../../core/devices/device-store.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import type { DeviceRequest } from "./claim.ts";
+import type { DeviceRequest } from "./device-request.ts";
 
-/** Reads how the device stands now; throws `rate_limited` after too many wrong DIDs, `device_revoked`, `device_disabled`. */
-export async function requireGoodStanding(context: GatewayContext, request: DeviceRequest): Promise<DeviceStanding> {
-  const standing = await readStanding(context, request);
-  if (standing.status === "revoked") throw new CallsealError("device_revoked");
-  if (standing.status === "disabled") throw new CallsealError("device_disabled");
-  return standing;
+/** Throws `rate_limited` after too many wrong DIDs, `device_revoked`, `device_disabled`. */
+export async function requireGoodStanding(context: GatewayContext, request: DeviceRequest): Promise<void> {
+  const [standing] = await Promise.all([readStanding(context, request), requireGuessesLeft(context, request)]);
+  requireActive(standing);
 }
 
-export async function readStanding(context: GatewayContext, request: DeviceRequest): Promise<DeviceStanding> {
-  const { deviceId } = request.device;
-  const [standing] = await Promise.all([
-    context.devices.readStanding(deviceId),
-    context.limits.check("wrong-dids", deviceId, request.tenant.limits.wrongDidsPer10Min),
-  ]);
-  return standing;
+/** How the device stands at this moment: it may have been revoked since its socket was opened. */
+export function readStanding(context: GatewayContext, request: DeviceRequest): Promise<DeviceStanding> {
+  return context.devices.readStanding(request.device.deviceId);
+}
+
+export function requireActive({ status }: Pick<DeviceStanding, "status">): void {
+  if (status === "revoked") throw new CallsealError("device_revoked");
+  if (status === "disabled") throw new CallsealError("device_disabled");
+}
+
+/** Throws `rate_limited` when the device's wrong DIDs have used up their window (PROTOCOL §4), and records the attempt. */
+export async function requireGuessesLeft(context: GatewayContext, request: DeviceRequest): Promise<void> {
+  const { tenant, device, correlationId } = request;
+  const { deviceId, subjectId } = device;
+  try {
+    await context.limits.check("wrong-dids", deviceId, tenant.limits.wrongDidsPer10Min);
+  } catch (error) {
+    if (error instanceof CallsealError && error.code === "rate_limited") {
+      const data = { limit: "wrong_dids", deviceId, subjectId };
+      context.background.run("event.append", () =>
+        context.events.append({ type: "rate_limited", tenant: tenant.id, correlationId, data }),
+      );
+    }
+    throw error;
+  }
 }

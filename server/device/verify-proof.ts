@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { Device, DeviceStanding } from "../../core/devices/device-store.ts";
+import type { Device } from "../../core/devices/device-store.ts";
 import { type DeviceJws, parseJws, type VerifyJws } from "../../core/devices/verify-jws.ts";
 import type { TenantPolicy } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
@@ -11,7 +11,7 @@ export const proofType = "callseal-confirmation+jwt";
 const text = z.string().min(1).max(256);
 const claimsSchema = z.looseObject({
   iss: text,
-  jti: z.string().min(8).max(128),
+  jti: text,
   sid: text,
   cid: text,
   prv: text,
@@ -38,7 +38,6 @@ export interface VerifiedProof {
 
 export interface ProofChecks {
   device: Pick<Device, "deviceId" | "publicJwk" | "uvJwk">;
-  standing: DeviceStanding;
   audience: string;
   policy: TenantPolicy;
   decision: "confirm" | "deny";
@@ -46,17 +45,29 @@ export interface ProofChecks {
   nowMs: number;
 }
 
+/** What came of a proof: verified, or the fault that was found first and whether that was before its key was looked at. */
+export type Examined = { verified: VerifiedProof } | { fault: CallsealError; beforeKey: boolean };
+
 /**
- * Checks a proof in the order of PROTOCOL §4, before any state is touched: size and shape, the socket's own unrevoked
- * device, the signature with that key and its algorithm, then `typ`, `aud`, `iat` and `exp`.
- * Throws `invalid_proof`, `device_revoked`, `device_disabled` or `expired`.
+ * Checks a proof in the order of PROTOCOL §4, before any state is touched: size and shape, the socket's own device
+ * (whose standing the caller asks for meanwhile), the signature with that key and its algorithm, then `typ`, `aud`,
+ * `iat` and `exp`. Finds `invalid_proof` or `expired`.
  */
-export function verifyProof(text: unknown, checks: ProofChecks): VerifiedProof {
+export function examineProof(text: unknown, checks: ProofChecks): Examined {
   const jws = parseJws(text);
-  if (!jws) throw invalid("its size or shape");
-  if (jws.header.kid !== checks.device.deviceId) throw invalid("its kid is not this socket's device");
-  if (checks.standing.status !== "active")
-    throw new CallsealError(checks.standing.status === "disabled" ? "device_disabled" : "device_revoked");
+  if (!jws) return { fault: invalid("its size or shape"), beforeKey: true };
+  if (jws.header.kid !== checks.device.deviceId) {
+    return { fault: invalid("its kid is not this socket's device"), beforeKey: true };
+  }
+  try {
+    return { verified: verifyProof(jws, checks) };
+  } catch (error) {
+    const fault = error instanceof CallsealError ? error : new CallsealError("internal", { cause: error });
+    return { fault, beforeKey: false };
+  }
+}
+
+function verifyProof(jws: DeviceJws, checks: ProofChecks): VerifiedProof {
   const userVerified = verifySignature(jws, checks);
   if (jws.header.typ !== proofType) throw invalid("its typ");
   if (!isAudience(jws.claims, checks.audience)) throw invalid("its aud");

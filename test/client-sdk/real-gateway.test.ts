@@ -16,6 +16,7 @@ import { send } from "../support/send.ts";
 import { testTenant } from "../support/test-tenants.ts";
 import { catchError } from "./catch-error.ts";
 import { nextEvent } from "./next-event.ts";
+import { startWire } from "./start-wire.ts";
 
 const fixture = useGateways();
 const ani = "+14155550123";
@@ -218,4 +219,21 @@ test("[K34] a gateway that drains answers the poll, and its device comes back to
   await deployment.startAnother({ PORT: String(deployment.gateway.port) });
   await back;
   expect(device.state).toBe("connected");
+});
+
+test("[K6] a confirmation whose acknowledgement was lost is sent again and gets the first result", async () => {
+  const deployment = await fixture.start();
+  const wire = await startWire(deployment.gateway.baseUrl);
+  fixture.closeAfter(() => wire.close());
+  const connection = { gatewayUrl: wire.url, ackTimeoutMs: 300, reconnect: { baseMs: 5 } };
+  const device = await connected(deployment, { connection });
+  const { session, did } = await spoken(deployment);
+  const challenge = await device.claim(did);
+  wire.loseAnswers();
+  const lost = nextEvent(device, "disconnected");
+  const confirmation = await device.confirm(challenge, { did });
+  await lost;
+  expect(wire.lost).toBeGreaterThanOrEqual(1);
+  const outcome = await clientAt(deployment).get(session.sessionId);
+  expect(outcome).toMatchObject({ status: "confirmed", confirmedAt: confirmation.confirmedAt });
 });

@@ -21,7 +21,7 @@ export interface DeviceEvents {
   disconnected: { reason: string };
   /** The gateway refuses this device (`device_revoked`, `device_disabled`, …); the connection is over. */
   stopped: { error: CallsealSdkError };
-  /** A call from this device's number waits for an answer. */
+  /** A call from this device's number waits for an answer. It comes again after a reconnect, with the same `sessionId`. */
   offer: Offer;
   /** An offer that must not be shown, because its signature does not hold. */
   offer_rejected: { error: CallsealSdkError };

@@ -11,6 +11,8 @@ import type { Logger } from "../core/logging/create-logger.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
+import type { Keyspace } from "../core/redis/keys.ts";
+import { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
 import { loadScripts } from "../core/redis/scripts.ts";
 import { SessionStore } from "../core/redis/session-store.ts";
 import { StatusChannel } from "../core/redis/status-channel.ts";
@@ -54,6 +56,7 @@ export async function composeGateway(parts: {
     publicUrl,
     tenants,
     sessions,
+    ...openBarrier(config, connections, keyspace),
     dids: new DidIndex(redis, run, keyspace),
     devices: new DeviceStore({ redis, run, keyspace, secret: deployment.secret }),
     cases: new VerifiedCases(redis, keyspace),
@@ -73,5 +76,17 @@ export async function composeGateway(parts: {
     metrics: createGatewayMetrics(),
     redis,
     logger,
+  };
+}
+
+function openBarrier(config: Config, connections: Connections, keyspace: Keyspace): { barrier?: ReplicationBarrier } {
+  const replicas = config.CALLSEAL_DURABILITY_REPLICAS;
+  if (replicas === 0) return {};
+  return {
+    barrier: new ReplicationBarrier(connections.open("durability"), {
+      keyspace,
+      replicas,
+      cluster: connections.sharded,
+    }),
   };
 }

@@ -8,6 +8,7 @@ import type { Logger } from "../core/logging/create-logger.ts";
 import type { JobQueues } from "../core/queue/job-queues.ts";
 import type { RedisClient } from "../core/redis/connections.ts";
 import type { DidIndex } from "../core/redis/did-index.ts";
+import type { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
 import type { SessionStore } from "../core/redis/session-store.ts";
 import type { StatusChannel } from "../core/redis/status-channel.ts";
 import type { VerifiedCases } from "../core/redis/verified-cases.ts";
@@ -17,7 +18,7 @@ import type { DeviceSockets } from "./device/device-sockets.ts";
 import type { Withdrawals } from "./device/withdrawals.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { RequestsUnderWay } from "./http/requests-under-way.ts";
-import type { Opened } from "./sessions/open-session.ts";
+import type { Opened } from "./sessions/opened.ts";
 import type { TerminalWaiter } from "./waiting/terminal-waiter.ts";
 
 /** What a gateway is made of: built once in start-gateway.ts and handed to everything that answers a request. */
@@ -26,6 +27,8 @@ export interface GatewayContext {
   publicUrl: string;
   tenants: TenantDirectory;
   sessions: SessionStore;
+  /** Present when replicas must have a decision before it is acknowledged. */
+  barrier?: ReplicationBarrier;
   dids: DidIndex;
   devices: DeviceStore;
   cases: VerifiedCases;

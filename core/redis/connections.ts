@@ -6,9 +6,9 @@ export type RedisClient = Redis | Cluster;
 /**
  * What a connection is for decides how it behaves when Redis is away:
  * `commands` answers a caller, so a command gives up after two seconds; `subscriber` and `adapter` come back by
- * themselves and subscribe again; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes.
+ * themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes.
  */
-export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker";
+export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker" | "durability";
 
 export interface Connections {
   /** True under Redis Cluster, where pub/sub is sharded and BullMQ's keys need a hash tag. */
@@ -35,6 +35,7 @@ function roleOptions(role: ConnectionRole): Options {
     case "commands":
       return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3, enableAutoPipelining: false };
     case "queue":
+    case "durability":
       return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3 };
     case "subscriber":
     case "adapter":

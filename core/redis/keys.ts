@@ -10,11 +10,12 @@ import { createHash, createHmac } from "node:crypto";
  * | `…:{p<n>}:call:<h>:<generation>` | hash | its TTL and `retention.sessionSeconds` |
  * | `…:{p<n>}:outbox` | stream | registered data, bounded in length |
  * | `…:{p<n>}:due`, `…:{p<n>}:owed` | sorted set | registered data, emptied by the work itself |
- * | `…:{p<n>}:subject:<suid>`, `…:devices`, `…:device:<zid>` | hash, set | registered data |
+ * | `…:{p<n>}:subject:<suid>`, `…:{p<n>}:devices:<suid>`, `…:{p<n>}:device:<zid>` | hash, set | registered data |
  * | `…:{p<n>}:activation:<hash>` | hash | 15 minutes |
  * | `…:{did:<tenant>}:code:<did>` | string | the session's TTL and 30 s |
  * | `…:{did:<tenant>}:live:<digits>` | sorted set | 10 minutes after the last code |
  * | `…:phone:<hash>` | set | registered data |
+ * | `…:{p<n>}:wait` | string | 1 minute, with replicas configured |
  * | `…:{p<n>}:offers:<zid>` | set | as long as the newest offer |
  * | `…:token:<zid>:<jti>` | string | 2 minutes |
  * | `…:case:<hash>`, `…:rate:*` | hash, string | their own window |

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
+import { RateLimited } from "../../core/limits/rate-limits.ts";
 import type { CreateOutcome } from "../../core/redis/session-store.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import type { ApiKeyHolder } from "../../core/tenants/tenant-directory.ts";
@@ -9,6 +11,8 @@ import type { ProviderName } from "../../core/verification/provider-name.ts";
 import type { Session } from "../../core/verification/session.ts";
 import { offerSession } from "../device/offer-session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import type { Opened } from "./opened.ts";
+import { recordRateLimit } from "./record-rate-limit.ts";
 
 /** A call that reached its verification node, from whichever door it came. */
 export interface SessionRequest {
@@ -21,11 +25,6 @@ export interface SessionRequest {
   expectedSubject?: string | undefined;
   stirVerstat?: string | undefined;
   reissue?: boolean | undefined;
-}
-
-export interface Opened {
-  created: boolean;
-  session: Session;
 }
 
 /** A little after the deadline, so that the job finds the session over by the clock of Redis. */
@@ -66,7 +65,7 @@ async function openOnce(
   if (request.ani !== undefined) {
     limited.push({
       name: "sessions-ani",
-      key: `${tenant.id}:${request.ani}`,
+      key: `${tenant.id}:${hashNumber(request.ani)}`,
       most: tenant.limits.sessionsPerMinutePerAni,
     });
   }
@@ -78,12 +77,15 @@ async function openOnce(
   const result = await createSession(context, tenant, { ...request, did });
   context.metrics.sessionsOpened.inc({ tenant: tenant.id, provider: request.provider, outcome: result.outcome });
   if (result.outcome !== "created") {
-    context.background.run("session.release", async () => {
-      await context.dids.release(tenant.id, request.callHash, did);
-      for (const limit of limited) await context.limits.giveBack(limit.name, limit.key, limit.most);
-    });
+    context.background.run("did.release", () => context.dids.release(tenant.id, request.callHash, did));
+    giveBack(context, limited);
   }
   return present(context, tenant, result);
+}
+
+/** A number stands in no key name. */
+function hashNumber(number: string): string {
+  return createHash("sha256").update(number).digest("base64url");
 }
 
 type Limited = { name: "sessions-key" | "sessions-ani"; key: string; most: number };
@@ -94,24 +96,35 @@ async function consumeOrFind(
   limited: Limited[],
   request: SessionRequest & { tenant: string; correlationId: string },
 ): Promise<Session | undefined> {
-  try {
-    await Promise.all(limited.map(({ name, key, most }) => context.limits.consume(name, key, most)));
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof CallsealError) || error.code !== "rate_limited") throw error;
-    const session = request.reissue ? undefined : await context.sessions.readLatest(request);
-    if (session) return session;
-    const data = { limit: "sessions", ani: maskNumber(request.ani) };
-    context.background.run("event.append", () =>
-      context.events.append({
-        type: "rate_limited",
-        tenant: request.tenant,
-        correlationId: request.correlationId,
-        data,
+  const refusals: RateLimited[] = [];
+  await Promise.all(
+    limited.map(({ name, key, most }) =>
+      context.limits.consume(name, key, most).catch((error: unknown) => {
+        if (!(error instanceof RateLimited)) throw error;
+        refusals.push(error);
       }),
-    );
-    throw error;
+    ),
+  );
+  const [refusal] = refusals;
+  if (!refusal) return undefined;
+  const session = await context.sessions.readLatest(request);
+  if (session && (session.status === "pending" || !request.reissue)) {
+    giveBack(context, limited);
+    return session;
   }
+  if (refusals.some(({ first }) => first)) {
+    const { tenant, correlationId } = request;
+    const data = { limit: "sessions", ani: maskNumber(request.ani) };
+    recordRateLimit(context, { tenant, correlationId, data });
+  }
+  throw refusal;
+}
+
+/** What was counted opened nothing. */
+function giveBack(context: GatewayContext, limited: Limited[]): void {
+  context.background.run("limit.give-back", () =>
+    Promise.all(limited.map(({ name, key, most }) => context.limits.giveBack(name, key, most))),
+  );
 }
 
 function createSession(

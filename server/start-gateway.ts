@@ -4,11 +4,16 @@ import type { Config } from "../core/config/config.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { printDemoKeys } from "../core/tenants/print-demo-keys.ts";
+import { CallsealError } from "../core/verification/errors.ts";
 import { createApp } from "./app.ts";
 import { checkReadiness } from "./check-readiness.ts";
 import { composeGateway } from "./compose-gateway.ts";
+import { serveConsoles } from "./console/console-namespace.ts";
 import { serveDevices } from "./device/device-namespace.ts";
 import { deviceNamespace } from "./device/device-sockets.ts";
+import { newCorrelationId } from "./http/correlation.ts";
+import { guardConnections } from "./http/guard-connections.ts";
+import { problemDocument } from "./http/problem.ts";
 import { openSockets } from "./open-sockets.ts";
 import { stopGateway } from "./stop-gateway.ts";
 
@@ -24,14 +29,17 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
   const connections = createConnections(config.REDIS_URL, (role, err) => logger.warn({ role, err }, "redis.failed"));
   let handle: RequestListener = answerNotReady;
   const server = createServer((request, response) => handle(request, response));
+  guardConnections(server);
   try {
     const port = await listen(server, config);
     const publicUrl = config.CALLSEAL_PUBLIC_URL ?? `http://localhost:${port}`;
-    const io = openSockets(server, connections, config.CALLSEAL_REDIS_PREFIX);
+    const io = openSockets(connections, config.CALLSEAL_REDIS_PREFIX);
     const context = await composeGateway({ config, connections, logger, publicUrl, io });
     if (config.CALLSEAL_CONFIG === undefined) printDemoKeys(context.tenants, (text) => process.stdout.write(text));
     const state = { draining: false };
     serveDevices(deviceNamespace(io), context);
+    serveConsoles(io, context);
+    io.attach(server);
     handle = createApp(context, {
       trustProxy: config.CALLSEAL_TRUST_PROXY,
       checkReadiness: () => checkReadiness(context, state),
@@ -56,15 +64,14 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
 
 /** The port decides the default origin, so it is taken before the rest is there to answer. */
 const answerNotReady: RequestListener = (_request, response) => {
-  response.writeHead(503, { "Retry-After": "1", "Content-Type": "application/problem+json" });
-  response.end(
-    JSON.stringify({
-      type: "urn:callseal:error:unavailable",
-      title: "The gateway is starting",
-      status: 503,
-      code: "unavailable",
-    }),
-  );
+  const error = new CallsealError("unavailable", { detail: "The gateway is starting. Try again." });
+  const correlationId = newCorrelationId();
+  response.writeHead(503, {
+    "Retry-After": "1",
+    "Content-Type": "application/problem+json",
+    "X-Correlation-Id": correlationId,
+  });
+  response.end(JSON.stringify(problemDocument(error, correlationId)));
 };
 
 function listen(server: HttpServer, config: Config): Promise<number> {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, ratePrefix } from "../redis/keys.ts";
@@ -36,21 +37,21 @@ export class RateLimits {
   /** Counts one and returns how many are left; throws `rate_limited` with the seconds to wait once more than `most` were counted in the window. */
   async consume(name: LimitName, key: string, most: number): Promise<{ left: number }> {
     try {
-      return { left: (await this.#limiter(name, most).consume(key)).remainingPoints };
+      return { left: (await this.#limiter(name, most).consume(hashKey(key))).remainingPoints };
     } catch (error) {
-      throw asRateLimited(error);
+      throw asRateLimited(error, most);
     }
   }
 
   /** Gives one back: what was counted turned out to be none. */
   async giveBack(name: LimitName, key: string, most: number): Promise<void> {
-    await this.#limiter(name, most).reward(key);
+    await this.#limiter(name, most).reward(hashKey(key));
   }
 
   /** Throws `rate_limited` when the window is used up already, and counts nothing. */
   async check(name: LimitName, key: string, most: number): Promise<void> {
-    const state = await this.#limiter(name, most).get(key);
-    if (state && state.consumedPoints >= most) throw asRateLimited(state);
+    const state = await this.#limiter(name, most).get(hashKey(key));
+    if (state && state.consumedPoints >= most) throw asRateLimited(state, most);
   }
 
   #limiter(name: LimitName, most: number): RateLimiterRedis {
@@ -69,10 +70,24 @@ export class RateLimits {
   }
 }
 
-function asRateLimited(error: unknown): unknown {
-  if (!(error instanceof RateLimiterRes)) return error;
-  return new CallsealError("rate_limited", {
-    detail: "Too many requests of this kind. Wait as long as Retry-After says.",
-    retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)),
-  });
+/** `first` is true for the first refusal of a window: the one that is worth an event. */
+export class RateLimited extends CallsealError {
+  readonly first: boolean;
+
+  constructor(state: RateLimiterRes, most: number) {
+    super("rate_limited", {
+      detail: "Too many requests of this kind. Wait as long as Retry-After says.",
+      retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
+    });
+    this.first = state.consumedPoints === most + 1;
+  }
+}
+
+/** Phone numbers and addresses are limited, and none of them is in a key name. */
+function hashKey(key: string): string {
+  return createHash("sha256").update(key).digest("base64url");
+}
+
+function asRateLimited(error: unknown, most: number): unknown {
+  return error instanceof RateLimiterRes ? new RateLimited(error, most) : error;
 }

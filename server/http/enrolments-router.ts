@@ -6,18 +6,20 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "./correlation.ts";
 import { jsonBody, parse } from "./parse-body.ts";
 import { phoneNumber } from "./session-schemas.ts";
+import { textOf } from "./text-schema.ts";
 
 export const enrolmentType = "callseal-enrollment+jwt";
 const longestAgeSeconds = 300;
 const mostAheadSeconds = 30;
+const enrolmentWindowSeconds = 3600;
 
 /** POST /scramble/device/v1/enrollments (PROTOCOL §4). */
 export const enrolmentBody = z.strictObject({
   activationCode: z.string().min(1).max(128),
   publicJwk: publicJwkSchema,
   uvJwk: publicJwkSchema.optional(),
-  name: z.string().min(1).max(128),
-  platform: z.string().min(1).max(32),
+  name: textOf(1, 128),
+  platform: textOf(1, 32),
   phone: phoneNumber.optional(),
   proof: z.string().max(4096),
 });
@@ -29,11 +31,12 @@ export function enrolmentsRouter(context: GatewayContext): Router {
   const most = Math.max(...context.tenants.all.map((tenant) => tenant.limits.enrollmentsPerHourPerAddress));
   router.post("/enrollments", jsonBody(), async (request, response) => {
     // The tenant is known only once the code is, so guesses are limited by the most that any tenant allows.
-    await context.limits.consume("enrolments", request.ip ?? "unknown", most);
+    const { left } = await context.limits.consume("enrolments", request.ip ?? "unknown", most);
     const enrolment = parse(enrolmentBody, request.body);
     requireProof(context, enrolment);
     const activation = await context.devices.readActivation(enrolment.activationCode);
     if (!activation) throw new CallsealError("invalid_activation_code");
+    requireTenantLimit(context, { tenant: activation.tenant, attempts: most - left });
     await requireOwnPhone(context, enrolment, activation);
     const deviceId = await context.devices.enrol({
       ...activation,
@@ -50,6 +53,16 @@ export function enrolmentsRouter(context: GatewayContext): Router {
     response.status(201).json({ deviceId, subjectId: activation.subjectId, tenant: activation.tenant });
   });
   return router;
+}
+
+/** Counted in one window for all tenants; each of them may allow less than the most. */
+function requireTenantLimit(context: GatewayContext, enrolling: { tenant: string; attempts: number }): void {
+  const limit = context.tenants.byId(enrolling.tenant)?.limits.enrollmentsPerHourPerAddress ?? 0;
+  if (enrolling.attempts <= limit) return;
+  throw new CallsealError("rate_limited", {
+    detail: "Too many enrolments from this address.",
+    retryAfterSeconds: enrolmentWindowSeconds,
+  });
 }
 
 function requireProof(context: GatewayContext, enrolment: Enrolment): void {

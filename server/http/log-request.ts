@@ -1,4 +1,5 @@
 import type { NextFunction, Request, Response } from "express";
+import { parseSessionId } from "../../core/redis/keys.ts";
 import type { ApiKeyHolder } from "../../core/tenants/tenant-directory.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "./correlation.ts";
@@ -9,10 +10,10 @@ export function logRequest(context: GatewayContext) {
     const startedAt = performance.now();
     response.once("close", () => {
       const durationMs = Math.round((performance.now() - startedAt) * 100) / 100;
-      const route = request.route ? `${request.baseUrl}${String(request.route.path)}` : "unmatched";
+      const route = routeOf(request);
       const holder = response.locals.holder as ApiKeyHolder | undefined;
       context.metrics.requests.inc({ route, status: response.statusCode });
-      context.metrics.requestSeconds.observe({ route }, durationMs / 1000);
+      if (!response.locals.waited) context.metrics.requestSeconds.observe({ route }, durationMs / 1000);
       context.logger.info(
         {
           method: request.method,
@@ -21,7 +22,7 @@ export function logRequest(context: GatewayContext) {
           durationMs,
           correlationId: correlationOf(response),
           ...(holder ? { tenant: holder.tenant.id, keyId: holder.keyId } : {}),
-          ...(request.params?.sessionId ? { sessionId: request.params.sessionId } : {}),
+          ...sessionOf(request),
           ...(response.writableFinished ? {} : { hungUp: true }),
         },
         "request.completed",
@@ -29,4 +30,15 @@ export function logRequest(context: GatewayContext) {
     });
     next();
   };
+}
+
+/** The path is matched whatever its case, and a label must not have as many spellings. */
+function routeOf(request: Request): string {
+  return request.route ? `${request.baseUrl.toLowerCase()}${String(request.route.path)}` : "unmatched";
+}
+
+/** Only what is a session id is logged: nobody knows what else a caller puts into a path. */
+function sessionOf(request: Request): { sessionId?: string } {
+  const { sessionId } = request.params ?? {};
+  return typeof sessionId === "string" && parseSessionId(sessionId) ? { sessionId } : {};
 }

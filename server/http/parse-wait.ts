@@ -10,7 +10,7 @@ import { type ProviderName, waitCapSeconds } from "../../core/verification/provi
 export function requestedWaitSeconds(request: Request): number | undefined {
   const query = request.query.wait;
   if (query !== undefined) {
-    if (typeof query !== "string" || !/^\d{1,15}$/.test(query)) {
+    if (typeof query !== "string" || !/^\d+$/.test(query)) {
       throw new CallsealError("invalid_request", {
         detail: "wait is a whole number of seconds.",
         errors: [{ pointer: "/wait", message: "is not a whole number of seconds" }],
@@ -21,13 +21,18 @@ export function requestedWaitSeconds(request: Request): number | undefined {
   return preferredWaitSeconds(request.get("Prefer"));
 }
 
+/** No client has more to say; a longer header is ignored like one that cannot be read. */
+const longestPrefer = 1000;
+
 function preferredWaitSeconds(header: string | undefined): number | undefined {
-  for (const preference of (header ?? "").split(",")) {
-    const match = /^\s*wait\s*(?:=\s*(.*?))?\s*(?:;.*)?$/i.exec(preference);
+  if (header === undefined || header.length > longestPrefer) return undefined;
+  // What stands in a quoted text is one value, commas and all (RFC 7240 §2).
+  const unquoted = header.replace(/"((?:[^"\\]|\\.)*)"/g, (_quoted, text) => (/^\d+$/.test(text) ? text : "quoted"));
+  for (const preference of unquoted.split(",")) {
+    const match = /^\s*wait\s*(?:=\s*([^;\s]*)\s*)?(?:;.*)?$/i.exec(preference);
     if (!match) continue;
-    // RFC 7240 §2: of the same preference given twice, the first counts.
-    const value = /^"?(\d{1,15})"?$/.exec(match[1] ?? "");
-    return value ? Number(value[1]) : undefined;
+    // Of a preference that is given twice, the first counts.
+    return /^\d+$/.test(match[1] ?? "") ? Number(match[1]) : undefined;
   }
   return undefined;
 }

@@ -21,14 +21,16 @@ const presentations: Readonly<Partial<Record<ErrorCode, { status: number; title:
 
 const unknownError = { status: 500, title: "Something went wrong here" };
 
-/** Whether an error means that Redis did not answer, as ioredis tells it. */
+/** What ioredis says when it cannot reach Redis, and Redis when it cannot serve: busy, full, behind or without a disk. */
+const outages =
+  /^(Command timed out|Connection is closed|the subscriber connection is closed|Stream isn't writeable|READONLY|LOADING|BUSY|OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|None of startup nodes|Failed to refresh slots|All sentinels)/;
+
+/** Whether an error means that Redis did not answer. */
 export function isStoreOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return (
     error.name === "MaxRetriesPerRequestError" ||
-    /^(Command timed out|Connection is closed|Stream isn't writeable|READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|None of startup nodes|Failed to refresh slots|All sentinels)/.test(
-      error.message,
-    ) ||
+    outages.test(error.message) ||
     ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes((error as NodeJS.ErrnoException).code ?? "")
   );
 }
@@ -45,13 +47,8 @@ export function toCallsealError(error: unknown): CallsealError {
   }
   const { status, type } = (error ?? {}) as { status?: number; type?: string };
   if (type === "entity.too.large")
-    return new CallsealError("payload_too_large", { detail: "A body has at most 16 KiB.", cause: error });
-  if (status === 415) {
-    return new CallsealError("unsupported_media_type", {
-      detail: "Send JSON in UTF-8, not encoded otherwise.",
-      cause: error,
-    });
-  }
+    return new CallsealError("payload_too_large", { detail: "The body is too large.", cause: error });
+  if (status === 415) return new CallsealError("unsupported_media_type", { cause: error });
   if (status !== undefined && status >= 400 && status < 500) {
     return new CallsealError("invalid_request", { detail: "The request cannot be read.", cause: error });
   }
@@ -62,7 +59,7 @@ export function toCallsealError(error: unknown): CallsealError {
 export function problemHandler(logger: Logger) {
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
     const error = toCallsealError(thrown);
-    const { status, title } = presentations[error.code] ?? unknownError;
+    const { status } = presentations[error.code] ?? unknownError;
     const correlationId = correlationOf(response);
     if (error.code === "internal")
       logger.error({ err: error.cause ?? error, correlationId, route: request.path }, "request.failed");
@@ -77,17 +74,24 @@ export function problemHandler(logger: Logger) {
     response
       .status(status)
       .type("application/problem+json")
-      .send(
-        JSON.stringify({
-          type: `urn:callseal:error:${error.code}`,
-          title,
-          status,
-          ...(error.detail !== undefined && error.code !== "internal" ? { detail: error.detail } : {}),
-          code: error.code,
-          correlationId,
-          ...(error.errors ? { errors: error.errors } : {}),
-        }),
-      );
+      .send(JSON.stringify(problemDocument(error, correlationId)));
+  };
+}
+
+/** RFC 9457 and the members of PROTOCOL §8; what an `internal` error has to say stays in the log. */
+export function problemDocument(error: CallsealError, correlationId: string) {
+  const { status, title } = presentations[error.code] ?? unknownError;
+  const detail = error.code === "internal" ? undefined : error.detail;
+  return {
+    type: `urn:callseal:error:${error.code}`,
+    title,
+    status,
+    detail: detail ?? `${title}.`,
+    code: error.code,
+    correlationId,
+    ...(error.code === "invalid_request"
+      ? { errors: error.errors ?? [{ pointer: "", message: detail ?? "is not valid" }] }
+      : {}),
   };
 }
 

@@ -1,9 +1,11 @@
 import type { Request, Response } from "express";
+import { RateLimited } from "../../core/limits/rate-limits.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { isTerminal, type Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { clampWait, requestedWaitSeconds } from "../http/parse-wait.ts";
+import { recordRateLimit } from "./record-rate-limit.ts";
 
 export interface Poll {
   tenant: Tenant;
@@ -21,14 +23,39 @@ export async function pollStatus(
   http: { request: Request; response: Response },
 ): Promise<Session> {
   const requestedSeconds = requestedWaitSeconds(http.request);
-  const limit = context.limits.consume("polls", poll.sessionId, poll.tenant.limits.pollsPerMinutePerSession);
-  const [session] = await Promise.all([context.sessions.read(poll.sessionId, poll.tenant.id), limit]);
+  const counted = countPoll(context, poll);
+  const [session, refusal] = await Promise.all([context.sessions.read(poll.sessionId, poll.tenant.id), counted]);
   if (!session) throw new CallsealError("not_found", { detail: "There is no such session." });
+  if (refusal) {
+    if (refusal.first) recordRefusal(context, poll, session);
+    throw refusal;
+  }
   if (requestedSeconds === undefined) return session;
   const waitSeconds = clampWait(requestedSeconds, poll.tenant, session.provider);
   http.response.set("Preference-Applied", `wait=${waitSeconds}`);
   if (isTerminal(session.status) || waitSeconds === 0) return session;
   return waitForEnd(context, { ...poll, session, waitMs: waitSeconds * 1000 }, http.response);
+}
+
+/** Counts for the poller's own tenant, so that nobody uses up what another tenant's session may be asked. */
+async function countPoll(context: GatewayContext, poll: Poll): Promise<RateLimited | undefined> {
+  const { tenant, sessionId } = poll;
+  try {
+    await context.limits.consume("polls", `${tenant.id}:${sessionId}`, tenant.limits.pollsPerMinutePerSession);
+  } catch (error) {
+    if (error instanceof RateLimited) return error;
+    throw error;
+  }
+}
+
+function recordRefusal(context: GatewayContext, poll: Poll, session: Session): void {
+  const { sessionId, callId, provider } = session;
+  recordRateLimit(context, {
+    tenant: poll.tenant.id,
+    correlationId: poll.correlationId,
+    session: { sessionId, callId, provider },
+    data: { limit: "polls" },
+  });
 }
 
 async function waitForEnd(
@@ -39,6 +66,7 @@ async function waitForEnd(
   const hungUp = new AbortController();
   const abort = () => hungUp.abort();
   response.once("close", abort);
+  response.locals.waited = true;
   context.metrics.pollsWaiting.inc();
   try {
     const options = { tenant: poll.tenant.id, waitMs: poll.waitMs, signal: hungUp.signal };

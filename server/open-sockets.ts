@@ -1,7 +1,8 @@
-import type { Server as HttpServer } from "node:http";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
 import type { Connections } from "../core/redis/connections.ts";
+import { CallsealError } from "../core/verification/errors.ts";
+import { handshakeError } from "./device/acknowledge.ts";
 
 /** A proof has at most 4 KiB; nothing an app sends is much larger. */
 const largestFrameBytes = 16_384;
@@ -11,15 +12,16 @@ const handshakeDeadlineMs = 10_000;
  * The Socket.IO server of apps and consoles: WebSocket only, nothing compressed, and no recovery of a connection's
  * state, since that would let a revoked device back in without authentication. The Redis adapter carries what one
  * gateway sends to the sockets of another; under Cluster it is sharded, and static because the dynamic mode loses
- * messages to rooms that were joined a moment ago.
+ * messages to rooms that were joined a moment ago. It is attached to the HTTP server once its namespaces are served:
+ * before that it would let anybody in.
  */
-export function openSockets(server: HttpServer, connections: Connections, prefix: string): Server {
+export function openSockets(connections: Connections, prefix: string): Server {
   const publisher = connections.open("adapter");
   const subscriber = connections.open("adapter");
   const adapter = connections.sharded
     ? createShardedAdapter(publisher, subscriber, { channelPrefix: `${prefix}:socket.io`, subscriptionMode: "static" })
     : createAdapter(publisher, subscriber, { key: `${prefix}:socket.io` });
-  return new Server(server, {
+  const io = new Server({
     adapter,
     transports: ["websocket"],
     serveClient: false,
@@ -28,4 +30,7 @@ export function openSockets(server: HttpServer, connections: Connections, prefix
     maxHttpBufferSize: largestFrameBytes,
     connectTimeout: handshakeDeadlineMs,
   });
+  // The default namespace exists whether it is wanted or not, and would hold sockets that nobody authenticated.
+  io.use((_socket, next) => next(handshakeError(new CallsealError("not_found"))));
+  return io;
 }

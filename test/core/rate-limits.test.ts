@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { CallsealError } from "../../core/verification/errors.ts";
+import { useCore } from "../support/use-core.ts";
+
+const fixture = useCore();
+
+async function refusalOf(act: () => Promise<unknown>): Promise<CallsealError | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(CallsealError);
+    return error as CallsealError;
+  }
+}
+
+describe("a limit", () => {
+  test("[C32] holds over all gateways: of 40 at once, as many as are allowed pass", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const race = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        refusalOf(() => (index % 2 ? first : second).limits.consume("sessions-ani", "acme:+14155550000", 10)),
+      ),
+    );
+    const refusals = race.filter((refusal) => refusal !== undefined);
+    expect(refusals).toHaveLength(30);
+    for (const { code, retryAfterSeconds, message } of refusals) {
+      expect(code).toBe("rate_limited");
+      expect(retryAfterSeconds).toBeGreaterThanOrEqual(1);
+      expect(retryAfterSeconds).toBeLessThanOrEqual(60);
+      expect(message).not.toContain("4155550000");
+    }
+  });
+
+  test("[C32] says how many are left, and counts each name and key by itself", async () => {
+    const { limits } = fixture.open();
+    expect((await limits.consume("wrong-dids", "zid_A", 5)).left).toBe(4);
+    expect((await limits.consume("wrong-dids", "zid_A", 5)).left).toBe(3);
+    expect((await limits.consume("wrong-dids", "zid_B", 5)).left).toBe(4);
+    expect((await limits.consume("offers", "zid_A", 3)).left).toBe(2);
+  });
+
+  test("[C32] looking at it counts nothing, and refuses from the moment that it is used up", async () => {
+    const { limits } = fixture.open();
+    for (let time = 0; time < 5; time += 1) {
+      for (let look = 0; look < 3; look += 1) await limits.check("wrong-dids", "zid_A", 5);
+      await limits.consume("wrong-dids", "zid_A", 5);
+    }
+    expect((await refusalOf(() => limits.check("wrong-dids", "zid_A", 5)))?.code).toBe("rate_limited");
+    expect(await refusalOf(() => limits.check("wrong-dids", "zid_B", 5))).toBeUndefined();
+  });
+
+  test("[C32] what is given back may be used again", async () => {
+    const { limits } = fixture.open();
+    await limits.consume("polls", "csn_1", 1);
+    expect((await refusalOf(() => limits.consume("polls", "csn_1", 1)))?.code).toBe("rate_limited");
+    await limits.giveBack("polls", "csn_1", 1);
+    await limits.giveBack("polls", "csn_1", 1);
+    expect((await limits.consume("polls", "csn_1", 1)).left).toBe(0);
+  });
+
+  test("[C32] names no number and no address in Redis, and ends with its window", async () => {
+    const core = fixture.open();
+    await core.limits.consume("sessions-ani", "acme:+14155550000", 10);
+    await core.limits.consume("enrolments", "203.0.113.7", 10);
+    await core.limits.giveBack("polls", "csn_1", 10);
+    const keys = await core.redis.keys(`${core.keyspace.prefix}:*`);
+    expect(keys).toHaveLength(3);
+    expect(keys.join()).not.toMatch(/4155550000|203\.0/);
+    for (const key of keys) expect(await core.redis.pttl(key)).toBeGreaterThan(0);
+  });
+});

@@ -131,6 +131,7 @@ describe("[V6] TwiML that cannot be played has Twilio's error code", () => {
     ["an inherited name as an entity", "<Response><Say>&constructor;</Say></Response>", 12100],
     ["a character that is none", "<Response><Say>&#x110000;</Say></Response>", 12100],
     ["character zero", "<Response><Say>&#0;</Say></Response>", 12100],
+    ["a document type", "<!DOCTYPE Response><Response/>", 12100],
     ["an entity bomb", '<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]><Response><Say>&c;</Say></Response>', 12100],
     [
       "an external entity",

@@ -1,7 +1,7 @@
 import type { CallStatus, EndReason, WebhookPurpose } from "../ledger/ledger-entry.ts";
 import { SandboxError } from "../sandbox-error.ts";
 import type { HttpMethod, TwimlDocument, Verb } from "../twiml/twiml.ts";
-import type { StatusEvent } from "../webhooks/post-status-callback.ts";
+import type { StatusEvent } from "../webhooks/status-event.ts";
 import { Keypad } from "./keypad.ts";
 import { readSpokenCode, type TranscriptLine } from "./transcript.ts";
 

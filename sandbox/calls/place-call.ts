@@ -1,7 +1,8 @@
 import type { CloudContext } from "../cloud-context.ts";
 import { SandboxError } from "../sandbox-error.ts";
 import type { HttpMethod } from "../twiml/twiml.ts";
-import { postStatusCallback, type StatusEvent } from "../webhooks/post-status-callback.ts";
+import { postStatusCallback } from "../webhooks/post-status-callback.ts";
+import type { StatusEvent } from "../webhooks/status-event.ts";
 import { type CallRegister, newCallSid } from "./call-register.ts";
 import { conductCall } from "./conduct-call.ts";
 import { type CallEnd, type DocumentSource, LiveCall } from "./live-call.ts";

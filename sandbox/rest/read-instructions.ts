@@ -1,7 +1,7 @@
 import { isHttpUrl } from "../calls/place-call.ts";
 import { parseTwiml } from "../twiml/parse-twiml.ts";
 import { type HttpMethod, type TwimlDocument, TwimlFault } from "../twiml/twiml.ts";
-import type { StatusEvent } from "../webhooks/post-status-callback.ts";
+import type { StatusEvent } from "../webhooks/status-event.ts";
 import { TwilioError } from "./twilio-error.ts";
 
 export type RestForm = Readonly<Record<string, unknown>>;

@@ -1,36 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { CloudContext } from "../cloud-context.ts";
 import type { Fault } from "../faults/fault-plan.ts";
-import type { CallStatus, WebhookPurpose } from "../ledger/ledger-entry.ts";
 import { redactUrl } from "../ledger/redact-url.ts";
 import { waitReal } from "../scaled-clock.ts";
-import type { HttpMethod } from "../twiml/twiml.ts";
 import { type ConnectionSettings, readConnectionOverrides } from "./connection-overrides.ts";
 import { followRedirects, type HttpOutcome } from "./follow-redirects.ts";
 import type { HttpAnswer, HttpFailure } from "./send-once.ts";
-
-export interface Webhook {
-  callSid: string;
-  callStatus: CallStatus;
-  accountSid: string;
-  purpose: WebhookPurpose;
-  /** May carry connection overrides in its fragment. */
-  url: string;
-  method: HttpMethod;
-  parameters: Record<string, string>;
-}
+import type { Delivery, Webhook } from "./webhook.ts";
 
 /** `url` is where the answer came from, after redirects and without a fragment. */
 export type WebhookResult =
   | { ok: true; httpStatus: number; contentType: string; body: string; url: string }
   | { ok: false; code: number; message: string; url: string };
-
-export interface Delivery extends Webhook {
-  settings: ConnectionSettings;
-  idempotencyToken: string;
-  /** `performance.now()` at which the time for all tries is over. */
-  deadline: number;
-}
 
 /**
  * Delivers one webhook as Twilio does: signed, with one idempotency token over all its tries, at most 15 s in real time

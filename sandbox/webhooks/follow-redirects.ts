@@ -1,7 +1,7 @@
 import type { CloudContext } from "../cloud-context.ts";
-import type { Delivery } from "./deliver-webhook.ts";
 import { type HttpAnswer, type HttpFailure, sendOnce } from "./send-once.ts";
 import { signedRequest } from "./signed-request.ts";
+import type { Delivery } from "./webhook.ts";
 
 /** What came of a request, and from which URL. */
 export type HttpOutcome = (HttpAnswer | HttpFailure) & { url: string };

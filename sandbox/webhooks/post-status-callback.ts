@@ -1,22 +1,8 @@
 import type { LiveCall } from "../calls/live-call.ts";
 import type { CloudContext } from "../cloud-context.ts";
-import type { CallStatus } from "../ledger/ledger-entry.ts";
 import { deliverWebhook } from "./deliver-webhook.ts";
 import { describeCall } from "./describe-call.ts";
-
-export type StatusEvent = "initiated" | "ringing" | "answered" | "completed";
-
-const EVENT_OF: Record<CallStatus, StatusEvent | undefined> = {
-  queued: undefined,
-  initiated: "initiated",
-  ringing: "ringing",
-  "in-progress": "answered",
-  completed: "completed",
-  busy: "completed",
-  failed: "completed",
-  "no-answer": "completed",
-  canceled: "completed",
-};
+import { STATUS_EVENTS } from "./status-event.ts";
 
 /**
  * Posts the call's status to its status callback when it subscribed to that event; nothing waits for the answer.
@@ -24,7 +10,7 @@ const EVENT_OF: Record<CallStatus, StatusEvent | undefined> = {
  */
 export function postStatusCallback(call: LiveCall, context: CloudContext): void {
   const callback = call.statusCallback;
-  const event = EVENT_OF[call.status];
+  const event = STATUS_EVENTS[call.status];
   if (!callback || !event || !callback.events.includes(event) || context.closing.aborted) return;
   const parameters = {
     ...describeCall(call),

@@ -19,19 +19,8 @@ export function requireActive({ status }: Pick<DeviceStanding, "status">): void 
   if (status === "disabled") throw new CallsealError("device_disabled");
 }
 
-/** Throws `rate_limited` when the device's wrong DIDs have used up their window (PROTOCOL §4), and records the attempt. */
+/** Throws `rate_limited` when the device's wrong DIDs have used up their window (PROTOCOL §4); `wrong_did_burst` told so. */
 export async function requireGuessesLeft(context: GatewayContext, request: DeviceRequest): Promise<void> {
-  const { tenant, device, correlationId } = request;
-  const { deviceId, subjectId } = device;
-  try {
-    await context.limits.check("wrong-dids", deviceId, tenant.limits.wrongDidsPer10Min);
-  } catch (error) {
-    if (error instanceof CallsealError && error.code === "rate_limited") {
-      const data = { limit: "wrong_dids", deviceId, subjectId };
-      context.background.run("event.append", () =>
-        context.events.append({ type: "rate_limited", tenant: tenant.id, correlationId, data }),
-      );
-    }
-    throw error;
-  }
+  const { tenant, device } = request;
+  await context.limits.check("wrong-dids", device.deviceId, tenant.limits.wrongDidsPer10Min);
 }

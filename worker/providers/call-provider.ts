@@ -23,6 +23,8 @@ export interface InterceptRequest {
   callId: string;
   provider: ProviderName;
   metadata: Record<string, string>;
+  /** The gateway's origin: `CALLSEAL_PUBLIC_URL`, or that of the gateway which created the session. */
+  origin: string;
   /** The signed receipt (PROTOCOL §2), for the tenant's side. */
   receipt: string;
   /** ISO 8601, UTC. */

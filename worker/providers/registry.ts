@@ -22,8 +22,6 @@ export interface ProviderHttpOptions {
 
 export interface CallProvidersOptions {
   tenants: Iterable<Tenant>;
-  /** The gateway's origin (PROTOCOL §10, `CALLSEAL_PUBLIC_URL`). */
-  publicUrl: string;
   http?: ProviderHttpOptions;
   now?: () => number;
 }
@@ -76,7 +74,7 @@ type AdapterContext = CallProvidersOptions & { pools: Pools };
 
 /** The one list of adapters. */
 function openAdapter(tenant: Tenant, provider: (typeof settledProviders)[number], context: AdapterContext) {
-  const { pools, publicUrl, http = {}, now = Date.now } = context;
+  const { pools, http = {}, now = Date.now } = context;
   const settings = tenant.providers[provider];
   if (settings === undefined || settings.mode === "none") return undefined;
   if (settings.mode === "webhook") {
@@ -84,7 +82,7 @@ function openAdapter(tenant: Tenant, provider: (typeof settledProviders)[number]
     return createWebhookProvider({ settings, target, attemptTimeoutMs: http.webhookTimeoutMs ?? 5000, now });
   }
   const api = { tenant, dispatcher: pools.api, attemptTimeoutMs: http.attemptTimeoutMs ?? 1500, now };
-  if ("accountSid" in settings) return createTwilioProvider({ ...api, settings, publicUrl });
+  if ("accountSid" in settings) return createTwilioProvider({ ...api, settings });
   return createNiceProvider({ ...api, settings });
 }
 

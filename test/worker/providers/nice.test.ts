@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createCallProviders } from "../../../worker/providers/registry.ts";
 import { type Answer, answerWith, startTarget } from "../delivery/start-target.ts";
-import { interceptOf, openProvider, publicUrl, receipt, tenantOf } from "./open-provider.ts";
+import { interceptOf, openProvider, receipt, tenantOf } from "./open-provider.ts";
 import { describeProviderContract } from "./provider-contract.ts";
 
 const TOKEN_PATH = "/authentication/v1/token/access-key";
@@ -50,7 +50,7 @@ async function startCxone(onSignal: Answer, onLogin?: (count: number) => Answer)
 
 function openAt(url: string, now?: () => number, attemptTimeoutMs = 5000) {
   const tenants = [tenantOf({ nice: settingsOf(url) })];
-  const registry = createCallProviders({ tenants, publicUrl, http: { attemptTimeoutMs }, ...(now && { now }) });
+  const registry = createCallProviders({ tenants, http: { attemptTimeoutMs }, ...(now && { now }) });
   onTestFinished(registry.close);
   const provider = registry.find("acme", "nice");
   if (provider === undefined) throw new Error("the registry has no adapter for nice");

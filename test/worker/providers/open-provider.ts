@@ -16,7 +16,7 @@ export function openProvider(
   tenant: ReturnType<typeof tenantOf>,
   http: ProviderHttpOptions = {},
 ) {
-  const registry = createCallProviders({ tenants: [tenant], publicUrl, http });
+  const registry = createCallProviders({ tenants: [tenant], http });
   const adapter = registry.find("acme", provider);
   if (adapter === undefined) throw new Error(`the registry has no adapter for ${provider}`);
   return { provider: adapter, close: () => registry.close() };
@@ -31,6 +31,7 @@ export function interceptOf(provider: ProviderName, changes: Partial<InterceptRe
     metadata: { crmCaseId: "CASE-9911" },
     receipt,
     confirmedAt: "2026-11-23T12:00:00.000Z",
+    origin: publicUrl,
     correlationId: "corr-0001",
     signal: new AbortController().signal,
     attempt: 1,

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { ProviderName, TenantInput } from "../../../core/tenants/tenant.ts";
 import { createCallProviders } from "../../../worker/providers/registry.ts";
 import { answerWith, startTarget } from "../delivery/start-target.ts";
-import { interceptOf, publicUrl, tenantOf } from "./open-provider.ts";
+import { interceptOf, tenantOf } from "./open-provider.ts";
 
 const webhook = (url: string) => ({
   mode: "webhook" as const,
@@ -12,7 +12,7 @@ const webhook = (url: string) => ({
 const twilio = { accountSid: "AC0123456789abcdef0123456789abcdef", authTokens: ["t"] };
 
 function openRegistry(...tenants: ReturnType<typeof tenantOf>[]) {
-  const registry = createCallProviders({ tenants, publicUrl });
+  const registry = createCallProviders({ tenants });
   onTestFinished(registry.close);
   return registry;
 }
@@ -67,7 +67,6 @@ describe("sharing connections", () => {
     const insecure = { allowInsecureTargets: true };
     const registry = createCallProviders({
       tenants: ["a", "b"].map((id) => tenantOf({ generic: webhook(target.url) }, { id, ...insecure })),
-      publicUrl,
       http: { connectionsPerOrigin: 1 },
     });
     onTestFinished(registry.close);

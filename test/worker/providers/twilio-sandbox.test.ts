@@ -41,7 +41,6 @@ async function startSituation(situation: Situation = {}) {
   };
   const registry = createCallProviders({
     tenants: [tenantOf({ twilio: { mode: "direct", ...settings } })],
-    publicUrl: gatewayIsDown ? `http://127.0.0.1:${await closedPort()}` : ivr.url,
     http: { attemptTimeoutMs },
   });
   onTestFinished(registry.close);
@@ -50,7 +49,8 @@ async function startSituation(situation: Situation = {}) {
   const call = cloud.placeCall({ to: "+18005551234", from: "+14155550000", voiceUrl: `${ivr.url}/voice` });
   await cloud.waitFor(isEntry("verb.started", call.sid));
   const fetched = () => ivr.requests.map((request) => request.path).slice(1);
-  return { cloud, call, provider, request: interceptOf("twilio", { callId: call.sid }), fetched };
+  const origin = gatewayIsDown ? `http://127.0.0.1:${await closedPort()}` : ivr.url;
+  return { cloud, call, provider, request: interceptOf("twilio", { callId: call.sid, origin }), fetched };
 }
 
 const successPage = "/ivr/verify/success?sid=csn_abc_1";

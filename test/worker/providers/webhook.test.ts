@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createCallProviders } from "../../../worker/providers/registry.ts";
 import { answerWith, startTarget } from "../delivery/start-target.ts";
-import { interceptOf, openProvider, publicUrl, receipt, tenantOf } from "./open-provider.ts";
+import { interceptOf, openProvider, receipt, tenantOf } from "./open-provider.ts";
 import { describeProviderContract } from "./provider-contract.ts";
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -59,7 +59,7 @@ describe("the webhook", () => {
     const generic = { mode: "webhook" as const, url: target.url, secrets: [secret] };
     let nowMs = Date.parse("2026-11-23T12:00:00Z");
     const tenants = [tenantOf({ generic }, { allowInsecureTargets: true })];
-    const registry = createCallProviders({ tenants, publicUrl, now: () => nowMs });
+    const registry = createCallProviders({ tenants, now: () => nowMs });
     onTestFinished(registry.close);
     for (const attempt of [1, 2, 3]) {
       await registry.find("acme", "generic")?.redirectCall(interceptOf("generic", { attempt }));

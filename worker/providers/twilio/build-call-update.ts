@@ -5,8 +5,8 @@ const MAX_TWIML_CHARACTERS = 4000;
 
 export interface CallUpdateInput {
   settings: Extract<TwilioSettings, { mode: "direct" }>;
-  /** The gateway's origin (PROTOCOL §10, `CALLSEAL_PUBLIC_URL`). */
-  publicUrl: string;
+  /** The gateway's. */
+  origin: string;
   sessionId: string;
   receipt: string;
 }
@@ -16,8 +16,8 @@ export interface CallUpdateInput {
  * wants the document inline and it is short enough. Every URL in it is absolute (error 15004).
  */
 export function buildCallUpdate(input: CallUpdateInput): URLSearchParams {
-  const { settings, publicUrl, sessionId, receipt } = input;
-  const gateway = publicUrl.replace(/\/+$/, "");
+  const { settings, origin, sessionId, receipt } = input;
+  const gateway = origin.replace(/\/+$/, "");
   const verified = settings.successUrl && addQuery(settings.successUrl, { sid: sessionId, receipt });
   const unverified = settings.failureUrl
     ? addQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" })

@@ -10,7 +10,6 @@ import { mapFetchAnswer, mapUpdateAnswer } from "./map-twilio-answer.ts";
 export interface TwilioProviderOptions {
   tenant: Pick<Tenant, "allowInsecureTargets">;
   settings: Extract<TwilioSettings, { mode: "direct" }>;
-  publicUrl: string;
   dispatcher: Dispatcher;
   attemptTimeoutMs: number;
   now: () => number;
@@ -25,7 +24,7 @@ export interface TwilioProviderOptions {
  * whose answer was lost. The tests compare what both put on the wire.
  */
 export function createTwilioProvider(options: TwilioProviderOptions): CallProvider {
-  const { settings, publicUrl, dispatcher, attemptTimeoutMs, now } = options;
+  const { settings, dispatcher, attemptTimeoutMs, now } = options;
   const trusted = mayCarryCredentials(settings.apiBaseUrl, options.tenant.allowInsecureTargets);
   const basic = Buffer.from(`${settings.accountSid}:${settings.authTokens[0]}`).toString("base64");
 
@@ -51,8 +50,8 @@ export function createTwilioProvider(options: TwilioProviderOptions): CallProvid
   return {
     async redirectCall(request) {
       if (!trusted) return { outcome: "rejected", detail: "insecure_url" };
-      const { sessionId, receipt } = request;
-      const exchange = await call(request, "POST", buildCallUpdate({ settings, publicUrl, sessionId, receipt }));
+      const { sessionId, receipt, origin } = request;
+      const exchange = await call(request, "POST", buildCallUpdate({ settings, origin, sessionId, receipt }));
       if (exchange === undefined) return { outcome: "rejected", detail: "invalid_call_id" };
       return exchange.kind === "failed" ? outcomeOfFailure(exchange) : mapUpdateAnswer(exchange, now());
     },

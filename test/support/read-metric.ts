@@ -1,0 +1,20 @@
+import type { Deployment, TestGateway } from "./gateway.ts";
+import { send } from "./send.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** The value of a metric without labels, as the gateway's /metrics says it now. */
+export async function readMetric(deployment: Deployment, gateway: TestGateway, name: string): Promise<number> {
+  const { text } = await send(gateway, "GET /metrics", { key: deployment.keys.metrics });
+  const line = new RegExp(`^${name} (\\S+)$`, "m").exec(text);
+  if (!line) throw new Error(`no metric ${name}`);
+  return Number(line[1]);
+}
+
+/** Waits until as many long polls wait at the gateway, at most ten seconds. */
+export async function waitForPolls(deployment: Deployment, count: number, gateway = deployment.gateway): Promise<void> {
+  await waitFor(
+    `${count} polls wait`,
+    async () => (await readMetric(deployment, gateway, "callseal_polls_waiting")) === count,
+    { withinMs: 10_000, everyMs: 10 },
+  );
+}

@@ -75,13 +75,8 @@ export class EventLog {
         this.#readPartition(partition, { ...options, after, untilMs }),
       ),
     );
-    const merged = lists.flatMap((list) => list.events).sort(byPosition);
-    // A partition that was cut short hides what follows its last event: nothing after that point may be shown yet.
-    const horizon = lists.flatMap((list) => (list.cutAt ? [list.cutAt] : [])).sort(comparePositions)[0];
-    const visible = horizon
-      ? merged.filter((event) => comparePositions(parseEventId(event.id)!, horizon) <= 0)
-      : merged;
-    const events = visible.slice(0, options.limit);
+    // A partition is read until it alone could fill the page, so what it still hides comes after the page's last event.
+    const events = lists.flat().sort(byPosition).slice(0, options.limit);
     return { events, next: events.at(-1)?.id ?? options.after };
   }
 
@@ -121,7 +116,7 @@ export class EventLog {
   async #readPartition(
     partition: number,
     options: { tenant: string; after: Position; limit: number; untilMs: number },
-  ) {
+  ): Promise<CallsealEvent[]> {
     const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
     const { after } = options;
     // Within the same millisecond and sequence, partitions are ordered by number.
@@ -137,8 +132,7 @@ export class EventLog {
         const event = parseStreamEntry(partition, entry);
         if (event.tenant === options.tenant) events.push(event);
       }
-      if (entries.length < page) return { events, cutAt: undefined };
-      if (events.length >= options.limit) return { events, cutAt: parseEventId(`${entries.at(-1)![0]}-${partition}`) };
+      if (entries.length < page || events.length >= options.limit) return events;
       start = `(${entries.at(-1)![0]}`;
     }
   }

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { sessionKeys } from "../../core/redis/keys.ts";
+import { readScript } from "../../core/redis/scripts.ts";
 import type { DecideOutcome, NewSession, ProofOfDecision } from "../../core/redis/session-store.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { Core } from "../support/open-core.ts";
@@ -272,7 +274,6 @@ describe("a proof that is repeated", () => {
 describe("a proof that comes late", () => {
   const lates: { name: string; make: (core: Core, sessionId: string) => Promise<unknown> }[] = [
     { name: "1 ms after the expiry", make: (core, sessionId) => expire(core, sessionId, 1) },
-    { name: "in the millisecond of the expiry", make: (core, sessionId) => expire(core, sessionId, 0) },
     { name: "after the timeout was recorded", make: recordTimeout },
     {
       name: "after the hang-up",
@@ -391,13 +392,41 @@ describe("a claim", () => {
     expect(await claim(core, session)).toMatchObject({ outcome: "wrong_did", nonce: "" });
   });
 
-  test("[C11] what is returned and published carries no nonce", async () => {
+  test("[C11] what is returned and published carries no nonce and no turn of the loop", async () => {
     const core = fixture.open();
-    const { session, nonce, proof } = await claimedSession(core);
-    const { status } = core.openStatus();
-    const message = Promise.withResolvers<unknown>();
-    await status.listen(session.sessionId, message.resolve);
-    const decided = await core.sessions.decide(proof);
-    expect(JSON.stringify([decided, await message.promise])).not.toContain(nonce);
+    const { session, proof, nonce } = await claimedSession(core);
+    const turn = { tenant: "acme", index: 1, digit: "7", correlationId: "corr", event: {} };
+    await core.sessions.advanceLoop(session.sessionId, turn);
+    const keys = sessionKeys(core.keyspace, session.sessionId);
+    const subscriber = core.connections.open("subscriber");
+    const published = Promise.withResolvers<string>();
+    subscriber.on("message", (_channel: string, message: string) => published.resolve(message));
+    await subscriber.subscribe(keys.channel);
+    await core.sessions.decide(proof);
+    for (const text of [
+      await published.promise,
+      JSON.stringify(await core.run("read_session", [keys.session], [""])),
+    ]) {
+      expect(text).toContain(session.sessionId);
+      expect(text).not.toMatch(/nonce:|loop:/);
+      expect(text).not.toContain(nonce);
+    }
+  });
+});
+
+describe("the end of a session's time", () => {
+  test("[C10] is the millisecond of expiresAt itself, and only a pending session has one", async () => {
+    const core = fixture.open();
+    const constants = 'local PUBLISH = "PUBLISH"\nlocal OUTBOX_LIMIT = 1000\n';
+    const at = async (status: string, now: number) => {
+      const body = `return status_at({ status = "${status}", expiresAt = "1000" }, ${now})`;
+      return await core.redis.eval(constants + readScript("lib/session") + body, 0);
+    };
+    expect([await at("pending", 999), await at("pending", 1000), await at("pending", 1001)]).toEqual([
+      "pending",
+      "timeout",
+      "timeout",
+    ]);
+    for (const status of ["confirmed", "denied", "canceled", "timeout"]) expect(await at(status, 1001)).toBe(status);
   });
 });

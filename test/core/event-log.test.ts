@@ -115,6 +115,9 @@ describe("reading events", () => {
     }
     const { seen } = await follow(core, { tenant: "acme", limit: 2, done: (events) => events.length >= 6 });
     expect(numbersOf(seen)).toEqual([0, 500, 1000, 1500, 2000, 2500]);
+    const paged = await follow(core, { tenant: "globex", limit: 40, done: (events) => events.length >= 3000 });
+    expect(new Set(numbersOf(paged.seen)).size).toBe(3000);
+    expect(isAscending(paged.seen)).toBe(true);
     const all = await follow(core, { tenant: "globex", limit: 700, done: (events) => events.length >= 3000 });
     expect(new Set(numbersOf(all.seen)).size).toBe(3000);
     expect(await core.events.list({ tenant: "nobody", after: undefined, limit: 10 })).toEqual({

@@ -106,6 +106,8 @@ describe("the deployment's own secrets", () => {
     expect(new Set(deployments.map(({ secret }) => secret)).size).toBe(1);
     expect(new Set(deployments.map(({ signingKeys }) => signingKeys)).size).toBe(1);
     expect(new Set(deployments.map(({ tenants }) => JSON.stringify(tenants))).size).toBe(1);
+    const later = await loadDeployment(loadConfig({}), cores[0]!.redis, cores[0]!.keyspace);
+    expect(later).toEqual(deployments[0]);
     expect(deployments[0]!.generated).toEqual(["CALLSEAL_SECRET", "CALLSEAL_SIGNING_KEYS", "CALLSEAL_CONFIG"]);
   });
 

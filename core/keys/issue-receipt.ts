@@ -7,17 +7,28 @@ export const receiptLifetimeSeconds = 600;
 
 export type IssueReceipt = (session: ConfirmedSession) => Promise<string>;
 
+export interface ReceiptIssuerOptions {
+  /** The gateway's origin: a worker without a configured one takes that of the gateway which created the session. */
+  issuer: string | ((session: ConfirmedSession) => string);
+  /** How many sessions' receipts are kept. Default 5000. */
+  remembered?: number;
+}
+
 /**
  * Issues the receipt of a confirmed session: a JWS (ES256, `typ: callseal-receipt+jwt`) that says who confirmed which
  * call and how strongly. The claims follow from the session alone, so every gateway and worker issues the same ones;
  * a process signs each session's once.
  */
-export function createReceiptIssuer(signer: Signer, options: { issuer: string; remembered?: number }): IssueReceipt {
+export function createReceiptIssuer(signer: Signer, options: ReceiptIssuerOptions): IssueReceipt {
+  const { issuer } = options;
   const issued = new LRUCache<string, Promise<string>>({ max: options.remembered ?? 5000 });
   return (session) => {
     const known = issued.get(session.sessionId);
     if (known) return known;
-    const receipt = signer.sign("callseal-receipt+jwt", receiptClaims(session, options.issuer));
+    const receipt = signer.sign(
+      "callseal-receipt+jwt",
+      receiptClaims(session, typeof issuer === "string" ? issuer : issuer(session)),
+    );
     issued.set(session.sessionId, receipt);
     return receipt;
   };

@@ -12,6 +12,7 @@ export const interceptQueue = {
   options: {
     attempts: 1000,
     backoff: { type: "full-jitter" },
+    stackTraceLimit: 1,
     removeOnComplete: { age: 900, count: 10_000 },
     removeOnFail: { age: 900, count: 10_000 },
   },

@@ -1,0 +1,11 @@
+import { interceptQueue } from "../../core/queue/queues.ts";
+import { type JobWorker, openJobWorker } from "../jobs/open-job-worker.ts";
+import type { WorkerContext } from "../worker-context.ts";
+import { interceptCall } from "./intercept-call.ts";
+
+/** Takes the jobs of the queue `intercept`. */
+export function takeInterceptJobs(context: WorkerContext): JobWorker {
+  return openJobWorker(context, interceptQueue, ({ payload, signal }) =>
+    interceptCall(context, { ...payload, signal }),
+  );
+}

@@ -1,0 +1,24 @@
+import { probe } from "../../core/http/probe.ts";
+import type { JobWorker } from "../jobs/open-job-worker.ts";
+import type { WorkerContext } from "../worker-context.ts";
+
+export interface Readiness {
+  ready: boolean;
+  /** "ok" or what is wrong, by part. */
+  checks: Record<string, string>;
+}
+
+/** Ready means: Redis answers, jobs are taken from both queues and can be added, and nobody asked us to stop. */
+export async function checkReadiness(
+  context: WorkerContext,
+  state: { draining: boolean; intercepts: JobWorker; timeouts: JobWorker },
+): Promise<Readiness> {
+  const [redis, queue, intercepts, timeouts] = await Promise.all([
+    probe(() => context.redis.ping()),
+    probe(() => context.jobs.ping()),
+    probe(() => state.intercepts.check()),
+    probe(() => state.timeouts.check()),
+  ]);
+  const checks = { redis, queue, intercepts, timeouts, process: state.draining ? "draining" : "ok" };
+  return { ready: Object.values(checks).every((check) => check === "ok"), checks };
+}

@@ -1,0 +1,75 @@
+import { createServer, type RequestListener } from "node:http";
+import type { Config } from "../core/config/config.ts";
+import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { problemDocument } from "../core/http/problem-document.ts";
+import type { Logger } from "../core/logging/create-logger.ts";
+import { createConnections } from "../core/redis/connections.ts";
+import { CallsealError } from "../core/verification/errors.ts";
+import { composeWorker } from "./compose-worker.ts";
+import { takeTimeoutJobs } from "./expiry/take-timeout-jobs.ts";
+import { FaultLog } from "./fault-log.ts";
+import { takeInterceptJobs } from "./intercept/take-intercept-jobs.ts";
+import { answerOperations } from "./operations/answer-operations.ts";
+import { checkReadiness } from "./operations/check-readiness.ts";
+import { listenOnPort } from "./operations/listen-on-port.ts";
+import { startReconciler } from "./reconcile/reconciler.ts";
+import { stopWorker } from "./stop-worker.ts";
+import { liveCallTuning, type WorkerTuning } from "./worker-tuning.ts";
+
+export interface RunningWorker {
+  /** Of health, readiness and metrics. */
+  url: string;
+  port: number;
+  /** Drains and stops: idempotent, done within ten seconds. */
+  close(): Promise<void>;
+}
+
+/** Starts a worker over the Redis at `REDIS_URL` and logs one line with its URL when it is ready. */
+export async function startWorker(
+  config: Config & { REDIS_URL: string },
+  logger: Logger,
+  tuning: Partial<WorkerTuning> = {},
+): Promise<RunningWorker> {
+  const faults = new FaultLog(logger);
+  const connections = createConnections(config.REDIS_URL, (role, err) => faults.report("redis.failed", err, { role }));
+  let handle: RequestListener = answerNotReady;
+  const server = createServer((request, response) => handle(request, response));
+  try {
+    const port = await listenOnPort(server, config, logger);
+    const context = await composeWorker({
+      config,
+      connections,
+      logger,
+      faults,
+      tuning: { ...liveCallTuning, ...tuning },
+    });
+    const [intercepts, timeouts] = [takeInterceptJobs(context), takeTimeoutJobs(context)];
+    const state = { draining: false, intercepts, timeouts };
+    handle = answerOperations(context, () => checkReadiness(context, state));
+    intercepts.start();
+    timeouts.start();
+    const reconciler = startReconciler(context);
+    const url = `http://localhost:${port}`;
+    logger.info({ url, port }, "worker.ready");
+    let closing: Promise<void> | undefined;
+    return {
+      url,
+      port,
+      close: () => {
+        closing ??= stopWorker({ context, state, reconciler, server, connections });
+        return closing;
+      },
+    };
+  } catch (error) {
+    server.close();
+    server.closeAllConnections();
+    await connections.close();
+    throw error;
+  }
+}
+
+const answerNotReady: RequestListener = (_request, response) => {
+  const error = new CallsealError("unavailable", { detail: "The worker is starting.", retryAfterSeconds: 1 });
+  const { status, headers, body } = problemDocument(error, newCorrelationId());
+  response.writeHead(status, headers).end(body);
+};

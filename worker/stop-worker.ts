@@ -1,0 +1,37 @@
+import type { Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Connections } from "../core/redis/connections.ts";
+import type { JobWorker } from "./jobs/open-job-worker.ts";
+import type { Reconciler } from "./reconcile/reconciler.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+/** What waits for a Redis that is away is left behind then: the next worker finds the jobs without a lock. */
+const jobsDeadlineMs = 8500;
+
+/**
+ * Drains a worker in the order of PROTOCOL §9: not ready, no more jobs taken and those under way finished, connections
+ * closed. Health and readiness answer until the end.
+ */
+export async function stopWorker(parts: {
+  context: WorkerContext;
+  state: { draining: boolean; intercepts: JobWorker; timeouts: JobWorker };
+  reconciler: Reconciler;
+  server: Server;
+  connections: Connections;
+}): Promise<void> {
+  const { context, state, reconciler, server, connections } = parts;
+  state.draining = true;
+  context.logger.info("worker.draining");
+  const work = async () => {
+    await Promise.all([reconciler.close(), state.intercepts.close(), state.timeouts.close()]);
+    await context.providers.close();
+    await context.jobs.close();
+  };
+  const drained = await Promise.race([work().then(() => true), delay(jobsDeadlineMs, false, { ref: false })]);
+  if (!drained) context.logger.warn("jobs.left");
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+  await connections.close();
+  context.logger.info("worker.stopped");
+}

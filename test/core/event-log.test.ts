@@ -152,6 +152,22 @@ describe("reading events", () => {
     expect(rest.events).toEqual([]);
   });
 
+  test("[C21] a scan of a window sees each of the tenant's events once, each partition's in order", async () => {
+    const core = fixture.open({ partitions: 3 });
+    const key = `${partitionBase(core.keyspace, 0)}:outbox`;
+    const old = ["type", "degraded", "time", "1000", "tenant", "acme", "correlationId", "corr", "data", "{}"];
+    await core.redis.xadd(key, "1000-0", ...old);
+    for (let first = 0; first < 2400; first += 400)
+      await Promise.all(Array.from({ length: 400 }, (_, index) => append(core, first + index)));
+    await append(core, -1, { tenant: "globex" });
+    const seen: CallsealEvent[] = [];
+    await core.events.scan({ tenant: "acme", windowSeconds: 600, see: (event) => seen.push(event) });
+    expect(seen).toHaveLength(2400);
+    expect(new Set(numbersOf(seen)).size).toBe(2400);
+    for (const partition of [0, 1, 2])
+      expect(isAscending(seen.filter((event) => event.id.endsWith(`-${partition}`)))).toBe(true);
+  });
+
   const attacker = [
     "",
     "0",

@@ -22,8 +22,8 @@ export interface TakenJob<Payload> {
 export interface JobWorker {
   /** Starts taking jobs. */
   start(): void;
-  /** Whether it takes jobs and its connections are up. */
-  check(): Promise<void>;
+  /** Whether it takes jobs now: started, not closed, and connected. */
+  takesJobs(): boolean;
   /** Takes no more jobs and waits for those under way; after `drainMs` they are told to give up. May be called again. */
   close(): Promise<void>;
 }
@@ -62,10 +62,7 @@ export function openJobWorker<Payload>(
   let closing: Promise<void> | undefined;
   return {
     start: () => void worker.run().catch((err) => context.faults.report("queue.stopped", err, { queue: queue.name })),
-    check: async () => {
-      if (!worker.isRunning()) throw new Error("takes no jobs");
-      await worker.waitUntilReady();
-    },
+    takesJobs: () => worker.isRunning() && context.workerConnection.status === "ready",
     close: () => {
       closing ??= drain(worker, tuning.drainMs);
       return closing;

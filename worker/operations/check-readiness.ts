@@ -13,12 +13,14 @@ export async function checkReadiness(
   context: WorkerContext,
   state: { draining: boolean; intercepts: JobWorker; timeouts: JobWorker },
 ): Promise<Readiness> {
-  const [redis, queue, intercepts, timeouts] = await Promise.all([
-    probe(() => context.redis.ping()),
-    probe(() => context.jobs.ping()),
-    probe(() => state.intercepts.check()),
-    probe(() => state.timeouts.check()),
-  ]);
-  const checks = { redis, queue, intercepts, timeouts, process: state.draining ? "draining" : "ok" };
+  const [redis, queue] = await Promise.all([probe(() => context.redis.ping()), probe(() => context.jobs.ping())]);
+  const take = (jobs: JobWorker) => (jobs.takesJobs() ? "ok" : "takes no jobs");
+  const checks = {
+    redis,
+    queue,
+    intercepts: take(state.intercepts),
+    timeouts: take(state.timeouts),
+    process: state.draining ? "draining" : "ok",
+  };
   return { ready: Object.values(checks).every((check) => check === "ok"), checks };
 }

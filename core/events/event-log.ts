@@ -122,9 +122,9 @@ export class EventLog {
     // Within the same millisecond and sequence, partitions are ordered by number.
     let start = partition <= after.partition ? `(${after.ms}-${after.sequence}` : `${after.ms}-${after.sequence}`;
     const events: CallsealEvent[] = [];
-    const page = 500;
-    for (;;) {
-      const entries = (await this.#redis.xrange(key, start, String(options.untilMs), "COUNT", page)) as [
+    // As many as one tenant alone would need; more at a time while others' events lie between.
+    for (let count = Math.min(options.limit, scanPage); ; count = Math.min(2 * count, scanPage)) {
+      const entries = (await this.#redis.xrange(key, start, String(options.untilMs), "COUNT", count)) as [
         string,
         string[],
       ][];
@@ -132,7 +132,7 @@ export class EventLog {
         const event = parseStreamEntry(partition, entry);
         if (event.tenant === options.tenant) events.push(event);
       }
-      if (entries.length < page || events.length >= options.limit) return events;
+      if (entries.length < count || events.length >= options.limit) return events;
       start = `(${entries.at(-1)![0]}`;
     }
   }

@@ -1,6 +1,6 @@
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
-import type { Connections } from "../core/redis/connections.ts";
+import type { Connections, RedisClient } from "../core/redis/connections.ts";
 import { CallsealError } from "../core/verification/errors.ts";
 import { handshakeError } from "./device/acknowledge.ts";
 
@@ -16,8 +16,8 @@ const handshakeDeadlineMs = 10_000;
  * before that it would let anybody in.
  */
 export function openSockets(connections: Connections, prefix: string): Server {
-  const publisher = connections.open("adapter");
-  const subscriber = connections.open("adapter");
+  const publisher = tolerateLoss(connections.open("adapter"));
+  const subscriber = tolerateLoss(connections.open("adapter"));
   const adapter = connections.sharded
     ? createShardedAdapter(publisher, subscriber, { channelPrefix: `${prefix}:socket.io`, subscriptionMode: "static" })
     : createAdapter(publisher, subscriber, { key: `${prefix}:socket.io` });
@@ -33,4 +33,22 @@ export function openSockets(connections: Connections, prefix: string): Server {
   // The default namespace exists whether it is wanted or not, and would hold sockets that nobody authenticated.
   io.use((_socket, next) => next(handshakeError(new CallsealError("not_found"))));
   return io;
+}
+
+interface Sending {
+  sendCommand(command: { promise: Promise<unknown> }, ...rest: unknown[]): unknown;
+}
+
+/**
+ * The adapter looks at the result of no command that it sends. One that is still under way when the connection is closed
+ * is lost with it on purpose, and is no unhandled rejection.
+ */
+function tolerateLoss(client: RedisClient): RedisClient {
+  const sending = client as unknown as Sending;
+  const send = sending.sendCommand.bind(client);
+  sending.sendCommand = (command, ...rest) => {
+    command.promise.catch(() => undefined);
+    return send(command, ...rest);
+  };
+  return client;
 }

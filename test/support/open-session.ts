@@ -13,7 +13,8 @@ export interface SessionActions {
   did: string;
   created: Answer;
   get(query?: string, options?: SendOptions): Promise<Answer>;
-  post(action: "cancel" | "loop" | "call-ended", json?: unknown): Promise<Answer>;
+  /** At another gateway than the session's own when one is given. */
+  post(action: "cancel" | "loop" | "call-ended", json?: unknown, gateway?: TestGateway): Promise<Answer>;
 }
 
 /** POST /sessions with fresh call id, provider `generic` and the first tenant's key, unless told otherwise. */

@@ -1,0 +1,120 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { type Config, loadConfig } from "../../core/config/config.ts";
+import { createLogger, type Logger } from "../../core/logging/create-logger.ts";
+import { JobQueues } from "../../core/queue/job-queues.ts";
+import type { NewSession } from "../../core/redis/session-store.ts";
+import type { TenantInput } from "../../core/tenants/tenant.ts";
+import type { ConfirmedSession } from "../../core/verification/session.ts";
+import { type RunningWorker, startWorker } from "../../worker/start-worker.ts";
+import type { WorkerTuning } from "../../worker/worker-tuning.ts";
+import { type Core, testSecret } from "../support/open-core.ts";
+import { type CoreFixture, useCore } from "../support/use-core.ts";
+import { claimedSession, eventsOf } from "../support/verified-call.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+export const metricsKey = "cs_test_metrics_0123456789";
+export const sessionsKey = "cs_test_sessions_0123456789";
+
+export interface Deployment {
+  core: Core;
+  /** Every log line of the workers in this process. */
+  logs: Record<string, unknown>[];
+  publicKey: JWK;
+  environment: Record<string, string>;
+  /** Starts a worker in this process; it is closed after the test. */
+  startWorker(tuning?: Partial<WorkerTuning>, environment?: Record<string, string>): Promise<RunningWorker>;
+  /** A session that has been confirmed; its job is not added. */
+  confirm(overrides?: Partial<NewSession>): Promise<ConfirmedSession>;
+  /** The gateway's end of the queues. */
+  jobs: JobQueues;
+  /** Waits until the intercept has come to its end, and says how. */
+  settled(sessionId: string, withinMs?: number): Promise<ConfirmedSession>;
+  /** The intercept events of the session, with their data. */
+  interceptEvents(sessionId: string): Promise<{ type: string; data: Record<string, unknown>; correlationId: string }[]>;
+}
+
+export interface WorkersFixture extends CoreFixture {
+  /** A deployment of one tenant, `acme`, with these providers. */
+  deploy(providers: TenantInput["providers"], changes?: Partial<TenantInput>): Promise<Deployment>;
+}
+
+/** A private Redis for a test file, and workers on it. */
+export function useWorkers(): WorkersFixture {
+  const fixture = useCore();
+  const deploy: WorkersFixture["deploy"] = async (providers, changes) => {
+    const core = fixture.open();
+    const { environment, publicKey } = await writeEnvironment(fixture, core, { providers, ...changes });
+    const logs: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => void logs.push(JSON.parse(line)) };
+    const logger: Logger = createLogger({ level: "debug", process: "worker", destination });
+    const jobs = new JobQueues(core.connections.open("queue"), { redisPrefix: core.keyspace.prefix, logger });
+    fixture.closeAfter(() => jobs.close());
+    return {
+      core,
+      logs,
+      publicKey,
+      environment,
+      jobs,
+      startWorker: async (tuning, more) => {
+        const config = loadConfig({ ...environment, ...more }) as Config & { REDIS_URL: string };
+        const worker = await startWorker(config, logger, tuning);
+        fixture.closeAfter(worker.close);
+        return worker;
+      },
+      confirm: (overrides) => confirm(core, overrides),
+      settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
+      interceptEvents: (sessionId) => interceptEvents(core, sessionId),
+    };
+  };
+  // The fixture's getters need a running Redis, so they are not copied.
+  return Object.assign(Object.create(fixture) as CoreFixture, { deploy });
+}
+
+async function writeEnvironment(fixture: CoreFixture, core: Core, tenant: Partial<TenantInput>) {
+  const folder = await mkdtemp(join(tmpdir(), "callseal-worker-"));
+  fixture.closeAfter(() => rm(folder, { recursive: true, force: true }));
+  const apiKeys: TenantInput["apiKeys"] = [
+    { id: "ops", key: metricsKey, scopes: ["metrics"] },
+    { id: "ivr", key: sessionsKey, scopes: ["sessions"] },
+  ];
+  const tenants = [{ id: "acme", name: "Acme Bank", apiKeys, allowInsecureTargets: true, ...tenant }];
+  await writeFile(join(folder, "tenants.json"), JSON.stringify({ tenants }));
+  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+  const environment = {
+    NODE_ENV: "test",
+    PORT: "0",
+    HOST: "127.0.0.1",
+    REDIS_URL: fixture.url,
+    CALLSEAL_REDIS_PREFIX: core.keyspace.prefix,
+    CALLSEAL_PARTITIONS: String(core.keyspace.partitions),
+    CALLSEAL_SECRET: testSecret,
+    CALLSEAL_CONFIG: join(folder, "tenants.json"),
+    CALLSEAL_SIGNING_KEYS: JSON.stringify({ keys: [await exportJWK(privateKey)] }),
+  };
+  return { environment, publicKey: await exportJWK(publicKey) };
+}
+
+async function confirm(core: Core, overrides: Partial<NewSession> = {}): Promise<ConfirmedSession> {
+  const { proof } = await claimedSession(core, overrides);
+  const { session } = await core.sessions.decide(proof);
+  if (session?.status !== "confirmed") throw new Error("the session was not confirmed");
+  return session;
+}
+
+async function settled(core: Core, sessionId: string, withinMs: number): Promise<ConfirmedSession> {
+  const look = async () => {
+    const session = await core.sessions.read(sessionId, "acme");
+    return session?.status === "confirmed" && session.intercept.status !== "pending" ? session : undefined;
+  };
+  return await waitFor("the intercept is settled", look, { withinMs });
+}
+
+async function interceptEvents(core: Core, sessionId: string) {
+  const events = await eventsOf(core, sessionId);
+  return events
+    .filter(({ type }) => type?.startsWith("intercept_"))
+    .map(({ type, data, correlationId }) => ({ type: type!, data: JSON.parse(data!), correlationId: correlationId! }));
+}

@@ -5,6 +5,7 @@ export class Timeline {
   readonly #print: (line: string) => void;
   readonly #startedAt = performance.now();
   #last = 0;
+  #held: { what: string; atMs: number }[] | undefined;
 
   constructor(print: (line: string) => void) {
     this.#print = print;
@@ -13,9 +14,24 @@ export class Timeline {
 
   /** `atMs` by `performance.now()`; default: now. */
   step(what: string, atMs = performance.now()): void {
+    if (this.#held) {
+      this.#held.push({ what, atMs });
+      return;
+    }
     const ms = Math.max(0, atMs - this.#startedAt);
     this.#print(`${ms.toFixed(1).padStart(8)}  ${`+${Math.max(0, ms - this.#last).toFixed(1)}`.padStart(7)}  ${what}`);
     this.#last = Math.max(ms, this.#last);
+  }
+
+  /** Keeps steps back until `release`, which prints them in the order of their times: one of them is learnt late. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { what, atMs } of held.toSorted((a, b) => a.atMs - b.atMs)) this.step(what, atMs);
   }
 
   /** A time of the gateway's, by the wall clock of this machine. */
@@ -39,7 +55,7 @@ function tell(entry: LedgerEntry): string | undefined {
     case "webhook.answered":
       return entry.purpose === "status_callback" ? undefined : `answered after ${entry.elapsedMs.toFixed(1)} ms`;
     case "speech.started":
-      return `spoken: “${entry.text}”`;
+      return `spoken: “${entry.text.replace(/\s+([.,!?])/g, "$1")}”`;
     case "call.updated":
       return `call updated: the voice cloud interrupts ${entry.interrupted ?? "the call"}`;
     case "ivr.visited":

@@ -12,9 +12,11 @@ export async function verifyOneCall(demo: Demo, print: (line: string) => void): 
   const leave = demo.cloud.onEntry((entry) => timeline.hear(entry));
   try {
     const call = placeCall(demo);
+    timeline.hold();
     const did = await hearCode(demo, call);
     const { sessionId, createdAt } = await demo.sessions.getByCall("twilio", call.sid);
     timeline.stepAtWallTime(`session created (${sessionId.slice(0, 12)}…)`, createdAt);
+    timeline.release();
     const poll = demo.sessions
       .waitUntilTerminal(sessionId, { deadline: new Date(Date.now() + deadlineMs) })
       .then((document) => {
@@ -31,6 +33,7 @@ export async function verifyOneCall(demo: Demo, print: (line: string) => void): 
     await call.ended;
     await summarize(demo, { document, page: page.page, callSid: call.sid }, print);
   } finally {
+    timeline.release();
     leave();
   }
 }

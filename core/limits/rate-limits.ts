@@ -11,7 +11,8 @@ export type LimitName =
   | "wrong-dids"
   | "offers"
   | "enrolments"
-  | "handshakes";
+  | "handshakes"
+  | "refusals";
 
 const windowSeconds: Readonly<Record<LimitName, number>> = {
   "sessions-key": 60,
@@ -21,6 +22,7 @@ const windowSeconds: Readonly<Record<LimitName, number>> = {
   offers: 600,
   enrolments: 3600,
   handshakes: 60,
+  refusals: 60,
 };
 
 /** Fixed windows in Redis, shared by all gateways (rate-limiter-flexible). `most` comes from the tenant with each call. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { CallsealError } from "../../core/verification/errors.ts";
 
 /** More requests of one device than anybody's app has; each may hold a frame of 16 KiB while it waits. */
@@ -21,7 +22,8 @@ export function inTurn(): <Result>(key: string, work: () => Promise<Result>) => 
     }
     queues.set(key, queue);
     queue.length += 1;
-    const mine = queue.length === 1 ? work() : queue.last.then(work, work);
+    // A queue that is long gives way to other devices between its requests, however little each has to wait for.
+    const mine = queue.length === 1 ? work() : queue.last.then(nextTurn, () => nextTurn()).then(work);
     queue.last = mine;
     try {
       return await mine;

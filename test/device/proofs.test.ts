@@ -8,6 +8,7 @@ import { openSession, type SessionActions } from "../support/open-session.ts";
 import { send } from "../support/send.ts";
 import { testTenant } from "../support/test-tenants.ts";
 import { eventsOf, recordOf } from "../support/verified-call.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { malleate, respell, segment, signHmac, signTexts, swapClaims } from "./forge.ts";
 
 const fixture = useGateways();
@@ -376,6 +377,11 @@ describe("the order of the checks", () => {
 });
 
 describe("the audit trail", () => {
+  const attemptsOf = async ({ gateway, keys }: Deployment) => {
+    const { body } = await send(gateway, "GET /admin/v1/events?limit=1000", { key: keys.admin });
+    return body.events.filter(({ type }) => ["confirmation_refused", "wrong_did", "rate_limited"].includes(type));
+  };
+
   test("[D6] has every refused attempt, under its session only when that is known", async () => {
     const it = await situation();
     const { session, ...claimed } = await claimBoth(it);
@@ -387,26 +393,33 @@ describe("the audit trail", () => {
     await it.socket.ask("confirm", { proof: claims({ call: "incoming" })(facts) });
     await it.socket.ask("confirm", { proof: claims({ did: "000000" })(facts) });
     await it.socket.ask("claim", { did: "000000" });
-    const events = await send(it.deployment.gateway, "GET /admin/v1/events?limit=1000", {
-      key: it.deployment.keys.admin,
+    const attempts = await waitFor("all attempts are audited", async () => {
+      const found = await attemptsOf(it.deployment);
+      return found.length === 7 ? found : undefined;
     });
-    const attempts = events.body.events
-      .filter(({ type }) => type === "confirmation_refused" || type === "wrong_did")
-      .map(({ type, code, decision, sessionId, deviceId }) => ({ type, code, decision, sessionId, deviceId }));
-    const { deviceId } = it.device;
-    const refused = (code: string, more: object = {}) => {
-      return { type: "confirmation_refused", code, decision: "confirm", sessionId: undefined, deviceId, ...more };
-    };
-    const wrong = { type: "wrong_did", code: undefined, decision: undefined, deviceId };
-    const { sessionId } = session;
-    expect(attempts).toEqual([
-      refused("invalid_proof"),
-      refused("invalid_proof"),
-      refused("invalid_proof", { decision: "deny", sessionId }),
-      refused("not_found"),
-      refused("incoming_call", { sessionId }),
-      { ...wrong, sessionId },
-      { ...wrong, sessionId: undefined },
+    const shown = attempts.map(({ type, code, decision, sessionId, deviceId }) => {
+      expect(deviceId).toBe(it.device.deviceId);
+      return [type, code, decision, sessionId].filter((part) => part !== undefined).join(" ");
+    });
+    expect(shown.sort()).toEqual([
+      `confirmation_refused incoming_call confirm ${session.sessionId}`,
+      "confirmation_refused invalid_proof confirm",
+      "confirmation_refused invalid_proof confirm",
+      `confirmation_refused invalid_proof deny ${session.sessionId}`,
+      "confirmation_refused not_found confirm",
+      "wrong_did",
+      `wrong_did ${session.sessionId}`,
     ]);
+  });
+
+  test("[D6] is not washed out by one device: after 120 a minute one event stands for the rest", async () => {
+    const it = await situation();
+    await Promise.all(Array.from({ length: 150 }, () => it.socket.ask("confirm", { proof: "x" })));
+    const attempts = await waitFor("the flood is recorded", async () => {
+      const found = await attemptsOf(it.deployment);
+      return found.some(({ type }) => type === "rate_limited") ? found : undefined;
+    });
+    expect(attempts.filter(({ type }) => type === "rate_limited")).toMatchObject([{ limit: "refusals" }]);
+    expect(attempts.filter(({ type }) => type === "confirmation_refused")).toHaveLength(120);
   });
 });

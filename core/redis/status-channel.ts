@@ -10,6 +10,7 @@ interface Held {
   listeners: Set<StatusListener>;
   /** Settles when the subscription is live for the first time, or when it never will be. */
   live: PromiseWithResolvers<void>;
+  wasLive: boolean;
 }
 
 /**
@@ -70,17 +71,19 @@ export class StatusChannel {
   }
 
   #hold(channel: string): Held {
-    const held: Held = { listeners: new Set(), live: Promise.withResolvers() };
+    const held: Held = { listeners: new Set(), live: Promise.withResolvers(), wasLive: false };
     this.#channels.set(channel, held);
-    this.#subscribe(channel).then(held.live.resolve, (error) => {
+    this.#subscribe(channel, held).catch((error) => {
       // A shard that is lost comes back, and #resync subscribes then. Elsewhere the client itself repeats the command.
       if (!this.#sharded || this.#subscriber.status === "end") held.live.reject(error);
     });
     return held;
   }
 
-  async #subscribe(channel: string): Promise<void> {
+  async #subscribe(channel: string, held: Held): Promise<void> {
     await (this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel));
+    held.wasLive = true;
+    held.live.resolve();
   }
 
   #unsubscribe(channel: string): void {
@@ -99,14 +102,14 @@ export class StatusChannel {
 
   /**
    * The connection is back. Only when a channel is live again are its listeners told to read: before that, what is
-   * published after their reading would be lost.
+   * published after their reading would be lost. A channel that was never live has missed nothing.
    */
   #resync(): void {
     for (const [channel, held] of this.#channels) {
-      this.#subscribe(channel).then(
+      const { wasLive } = held;
+      this.#subscribe(channel, held).then(
         () => {
-          held.live.resolve();
-          for (const listener of [...held.listeners]) listener(undefined);
+          if (wasLive) for (const listener of [...held.listeners]) listener(undefined);
         },
         () => undefined,
       );

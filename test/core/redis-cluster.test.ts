@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { parseEventId } from "../../core/events/event-log.ts";
 import { parseSessionId, partitionBase, partitionOf } from "../../core/redis/keys.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import { type Core, type CoreOptions, openCore } from "../support/open-core.ts";
@@ -79,7 +80,8 @@ describe("under Redis Cluster", () => {
     for (const master of cluster.masters) expect(await master.dbsize()).toBeGreaterThan(0);
     const { events } = await core.events.list({ tenant: "acme", after: undefined, limit: 1000 });
     expect(events.filter(({ type }) => ["confirmed", "canceled", "timeout"].includes(type))).toHaveLength(16);
-    expect(events.map(({ time }) => time)).toEqual(events.map(({ time }) => time).sort());
+    const ids = events.map(({ id }) => parseEventId(id)!);
+    expect(ids).toEqual([...ids].sort((a, b) => a.ms - b.ms || a.sequence - b.sequence || a.partition - b.partition));
   });
 
   test("[C39] racing creates over two clients are one session", async () => {

@@ -1,0 +1,26 @@
+import type { FigureContext } from "../figure.ts";
+import type { ConfirmRoundResult } from "../load/confirm-load.ts";
+import type { RemoteCalls } from "../stack/remote-calls.ts";
+
+export interface ConfirmRounds {
+  ours: ConfirmRoundResult[];
+  floor: ConfirmRoundResult[];
+}
+
+/** Warms both up, then measures them in turn: whatever the machine does meets both alike. */
+export async function measureConfirms(context: FigureContext, load: RemoteCalls): Promise<ConfirmRounds> {
+  const { rounds, samples, warmUp, ratePerSecond } = context.plan.latency;
+  const round = (name: string, count: number) =>
+    load.call<ConfirmRoundResult>("confirmRound", { name, samples: count, ratePerSecond });
+  for (const name of ["floor", "ours"]) await round(name, warmUp);
+  const measured: ConfirmRounds = { ours: [], floor: [] };
+  for (let index = 0; index < rounds; index += 1) {
+    context.progress(
+      `round ${index + 1} of ${rounds}: ${samples} confirmations at ${ratePerSecond} a second, floor and ours`,
+    );
+    // Who begins changes, so that neither always follows the other's garbage.
+    const order = index % 2 === 0 ? (["floor", "ours"] as const) : (["ours", "floor"] as const);
+    for (const name of order) measured[name].push(await round(name, samples));
+  }
+  return measured;
+}

@@ -1,0 +1,49 @@
+/** How much of everything a run does. Times are in seconds, rates a second. */
+export interface Plan {
+  name: "smoke" | "quick" | "full";
+  latency: { rounds: number; samples: number; warmUp: number; ratePerSecond: number; devices: number };
+  throughput: { rounds: number; seconds: number; concurrency: number };
+  sockets: { count: number; baseline: number };
+  waiting: { rounds: number; samples: number; levels: readonly number[] };
+  stored: { rounds: number; seconds: number; levels: readonly number[] };
+  shares: { rounds: number; seconds: number; percentOfCore: number };
+  coldStart: { rounds: number };
+  commands: { verifications: number };
+}
+
+/** `full` takes about ten minutes and `quick` about two; `smoke` only shows that the harness works. */
+export const plans: Readonly<Record<Plan["name"], Plan>> = {
+  full: {
+    name: "full",
+    latency: { rounds: 5, samples: 400, warmUp: 400, ratePerSecond: 100, devices: 40 },
+    throughput: { rounds: 4, seconds: 6, concurrency: 32 },
+    sockets: { count: 10_000, baseline: 200 },
+    waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
+    stored: { rounds: 3, seconds: 5, levels: [1000, 100_000, 1_000_000] },
+    shares: { rounds: 2, seconds: 6, percentOfCore: 20 },
+    coldStart: { rounds: 9 },
+    commands: { verifications: 500 },
+  },
+  quick: {
+    name: "quick",
+    latency: { rounds: 3, samples: 150, warmUp: 200, ratePerSecond: 100, devices: 20 },
+    throughput: { rounds: 2, seconds: 3, concurrency: 32 },
+    sockets: { count: 2000, baseline: 200 },
+    waiting: { rounds: 1, samples: 100, levels: [1, 1000, 4000] },
+    stored: { rounds: 1, seconds: 2, levels: [1000, 100_000] },
+    shares: { rounds: 1, seconds: 3, percentOfCore: 20 },
+    coldStart: { rounds: 3 },
+    commands: { verifications: 100 },
+  },
+  smoke: {
+    name: "smoke",
+    latency: { rounds: 2, samples: 10, warmUp: 5, ratePerSecond: 50, devices: 2 },
+    throughput: { rounds: 1, seconds: 0.3, concurrency: 2 },
+    sockets: { count: 40, baseline: 10 },
+    waiting: { rounds: 1, samples: 5, levels: [1, 20] },
+    stored: { rounds: 1, seconds: 0.3, levels: [10, 200] },
+    shares: { rounds: 1, seconds: 0.5, percentOfCore: 30 },
+    coldStart: { rounds: 1 },
+    commands: { verifications: 5 },
+  },
+};

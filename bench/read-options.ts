@@ -1,0 +1,56 @@
+import { parseArgs } from "node:util";
+import { type FigureId, figureIds } from "./figure.ts";
+import { type Plan, plans } from "./plan.ts";
+
+export interface BenchOptions {
+  help: boolean;
+  plan: Plan;
+  only: readonly FigureId[];
+  /** Folder for bench.json and bench.svg. */
+  out: string;
+}
+
+export const usage = `Usage: npm run bench -- [options]
+
+Measures Callseal against a floor of bare parts and against a peer, on this machine, in one run.
+
+  --quick          about two minutes instead of about ten; the spread is larger
+  --smoke          seconds: only shows that the harness works, its figures mean nothing
+  --only P1,P5     these figures alone (P1 to P10)
+  --out <folder>   where bench.json and bench.svg are written (default .data/bench)
+  --help           this text
+
+Let the machine be idle: nothing else should run on it. docs/PERFORMANCE.md says what each figure is.`;
+
+/** Reads the command line; undefined when it cannot be understood. */
+export function readOptions(args: string[]): BenchOptions | undefined {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        quick: { type: "boolean", default: false },
+        smoke: { type: "boolean", default: false },
+        only: { type: "string" },
+        out: { type: "string", default: ".data/bench" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    const only = readFigures(values.only);
+    if (only === undefined || (values.quick && values.smoke)) return undefined;
+    return { help: values.help, plan: choosePlan(values), only, out: values.out };
+  } catch {
+    return undefined;
+  }
+}
+
+function choosePlan({ quick, smoke }: { quick: boolean; smoke: boolean }): Plan {
+  if (smoke) return plans.smoke;
+  return quick ? plans.quick : plans.full;
+}
+
+function readFigures(text: string | undefined): readonly FigureId[] | undefined {
+  if (text === undefined) return figureIds;
+  const wanted = text.toUpperCase().split(",");
+  const known = figureIds.filter((id) => wanted.includes(id));
+  return known.length === wanted.length ? known : undefined;
+}

@@ -6,9 +6,10 @@ export type RedisClient = Redis | Cluster;
 /**
  * What a connection is for decides how it behaves when Redis is away:
  * `commands` answers a caller, so a command gives up after two seconds; `subscriber` and `adapter` come back by
- * themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes.
+ * themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes;
+ * `outbox` is blocked by a read of events for a second at most, so a longer silence is a dead connection.
  */
-export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker" | "durability";
+export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker" | "durability" | "outbox";
 
 export interface Connections {
   /** True under Redis Cluster, where pub/sub is sharded and BullMQ's keys need a hash tag. */
@@ -19,6 +20,7 @@ export interface Connections {
 }
 
 const commandTimeoutMs = 2000;
+const silenceTimeoutMs = 5000;
 /** Quick at first, since callers are waiting; never slower than twice a second. */
 const reconnectAfterMs = (times: number) => Math.min(20 * 2 ** Math.min(times, 6), 500);
 
@@ -37,6 +39,8 @@ function roleOptions(role: ConnectionRole): Options {
     case "queue":
     case "durability":
       return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3 };
+    case "outbox":
+      return { ...common, maxRetriesPerRequest: null, socketTimeout: silenceTimeoutMs };
     case "subscriber":
     case "adapter":
     case "worker":

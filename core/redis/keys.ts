@@ -9,6 +9,9 @@ import { createHash, createHmac } from "node:crypto";
  * | `…:{p<n>}:call:<h>` | hash | `retention.callSeconds` after the last session |
  * | `…:{p<n>}:call:<h>:<generation>` | hash | its TTL and `retention.sessionSeconds` |
  * | `…:{p<n>}:outbox` | stream | registered data, bounded in length |
+ * | `…:{p<n>}:readers` | hash | registered data: how far each group of consumers is |
+ * | `…:{p<n>}:audit` | stream | registered data, never trimmed |
+ * | `…:{p<n>}:audit:head` | hash | registered data |
  * | `…:{p<n>}:due`, `…:{p<n>}:owed` | sorted set | registered data, emptied by the work itself |
  * | `…:{p<n>}:subject:<suid>`, `…:{p<n>}:devices:<suid>`, `…:{p<n>}:device:<zid>` | hash, set | registered data |
  * | `…:{p<n>}:activation:<hash>` | hash | 15 minutes |
@@ -78,6 +81,17 @@ export function sessionKeys(keyspace: Keyspace, sessionId: string): SessionKeys 
 
 export function partitionBase(keyspace: Keyspace, partition: number): string {
   return `${keyspace.prefix}:{p${partition}}`;
+}
+
+/** What consumers of a partition's events use: the events, how far each group is, the audit chain and its end. */
+export function outboxKeys(keyspace: Keyspace, partition: number) {
+  const base = partitionBase(keyspace, partition);
+  return {
+    outbox: `${base}:outbox`,
+    readers: `${base}:readers`,
+    audit: `${base}:audit`,
+    auditHead: `${base}:audit:head`,
+  };
 }
 
 export function didKeys(keyspace: Keyspace, tenant: string): { codes: string; live: string } {

@@ -20,6 +20,9 @@ export const scripts = {
   enrol_device: 4,
   revoke_device: 2,
   count_wrong_did: 1,
+  read_outbox: 2,
+  claim_outbox: 1,
+  append_audit: 3,
 } as const;
 
 export type ScriptName = keyof typeof scripts;

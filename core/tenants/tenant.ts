@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { eventTypes } from "../events/event.ts";
 
 /**
  * The tenants file (PROTOCOL §10): who may use this deployment, under which policy, and how their calls are moved.
@@ -113,10 +114,14 @@ const niceProvider = z.discriminatedUnion("mode", [
 
 const pollingProvider = z.discriminatedUnion("mode", [webhookProvider, noneProvider]);
 
+/** The tenant's own endpoint hears of events (PROTOCOL §7): those that are named, or `*` for all of them. */
 const eventWebhook = z.strictObject({
   url: webUrl,
   secrets: z.array(webhookSecret).min(1).max(5),
-  events: z.array(z.string().regex(/^[a-z_]{1,64}$/)).min(1),
+  events: z
+    .array(z.enum([...eventTypes, "*"]))
+    .min(1)
+    .max(eventTypes.length + 1),
 });
 
 /** Agents of the console who sign in at the tenant's own OIDC issuer. */

@@ -1,3 +1,5 @@
+import { AuditChain } from "../../core/audit/audit-chain.ts";
+import { readNext } from "../../core/outbox/read-partition.ts";
 import { DidIndex } from "../../core/redis/did-index.ts";
 import { VerifiedCases } from "../../core/redis/verified-cases.ts";
 import type { Session } from "../../core/verification/session.ts";
@@ -44,6 +46,7 @@ export async function liveADay(core: Core): Promise<LivedDay> {
   await core.sessions.endCall(pending.sessionId, { tenant: "acme", correlationId: "corr", event: {} });
   await core.limits.consume("sessions-key", "acme:ivr", 6000);
   await core.events.append({ type: "degraded", tenant: "acme", correlationId: "corr-degraded" });
+  await recordTheDay(core);
   return { subjectId, deviceId, confirmed, sessions: [confirmed, canceled, late, reissued.session, pending] };
 }
 
@@ -87,4 +90,14 @@ async function moveTheCall(core: Core, session: Session): Promise<void> {
   await core.sessions.claimIntercept(sessionId, { token: "b", leaseMs: 1000 });
   await core.sessions.completeIntercept(sessionId, { ...end, token: "b", result: "failed" });
   await core.sessions.completeIntercept(sessionId, { ...end, token: "", result: "succeeded" });
+}
+
+/** Every event of the day goes into the audit trail, as a worker would put it there. */
+export async function recordTheDay(core: Core): Promise<void> {
+  const chain = new AuditChain(core);
+  for (let partition = 0; partition < core.keyspace.partitions; partition += 1) {
+    const options = { group: "audit", keyspace: core.keyspace, partition, limit: 1000, watchGaps: false } as const;
+    const { entries } = await readNext(core.run, options);
+    await chain.record({ partition, entries, again: false });
+  }
 }

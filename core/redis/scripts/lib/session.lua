@@ -52,6 +52,22 @@ local function emit(outbox, record, type, now, correlation, data)
   )
 end
 
+-- How many events a stream has had in all, and how many of them were trimmed away.
+local function stream_counts(stream)
+  local info = redis.call("XINFO", "STREAM", stream)
+  local counts = {}
+  for i = 1, #info, 2 do
+    counts[info[i]] = info[i + 1]
+  end
+  return counts["entries-added"], counts["entries-added"] - counts["length"]
+end
+
+-- Records that events were trimmed away before a consumer had them. It concerns every tenant, since nobody knows whose they were.
+local function emit_gap(outbox, range, correlation)
+  local everyone = { tenant = "*", sessionId = "", callId = "", provider = "" }
+  emit(outbox, everyone, "audit_gap", now_ms(), correlation, cjson.encode(range))
+end
+
 -- The record as readers get it: what only the claim and confirm scripts may see stays behind.
 local function public(record)
   local shown = {}

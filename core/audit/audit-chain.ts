@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import { compareStreamIds, type OutboxBatch, type StreamEntry } from "../outbox/outbox-batch.ts";
+import type { RedisClient } from "../redis/connections.ts";
+import { type Keyspace, outboxKeys } from "../redis/keys.ts";
+import type { RunScript } from "../redis/scripts.ts";
+import { type AuditRecord, chainEvents } from "./audit-record.ts";
+
+/** Where a partition's chain ends. */
+export interface ChainHead {
+  sequence: number;
+  /** "" when the chain is empty. */
+  hash: string;
+  /** Stream id of the last event, "0-0" when there is none. */
+  id: string;
+}
+
+export interface AuditChainOptions {
+  redis: RedisClient;
+  run: RunScript;
+  keyspace: Keyspace;
+  /** Hears of events that were trimmed away before they were recorded. */
+  onGap?: (gap: { partition: number; missing: number }) => void;
+}
+
+const pageSize = 256;
+
+/** The audit trail in Redis: one hash chain a partition, appended in the order of the outbox and never trimmed. */
+export class AuditChain {
+  readonly #options: AuditChainOptions;
+  /** Where chains ended when we looked last: a guess that saves a round trip, corrected by the script. */
+  readonly #heads = new Map<number, ChainHead>();
+
+  constructor(options: AuditChainOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Records every event of the partition up to the batch's last one, once, however often and by however many processes it
+   * is asked for: the script appends only what follows the chain's end, and says where that is when it was mistaken.
+   */
+  async record(batch: OutboxBatch): Promise<void> {
+    const { partition } = batch;
+    const last = batch.entries.at(-1)?.[0] ?? "0-0";
+    let head = this.#heads.get(partition) ?? (await this.readHead(partition));
+    // A first delivery is what lies between two others, without a hole; what comes again may have holes.
+    let entries = batch.again ? undefined : batch.entries;
+    while (compareStreamIds(head.id, last) < 0) {
+      entries ??= await this.#readOutbox(partition, { after: head.id, to: last });
+      // Trimmed away meanwhile: the next append sees the gap.
+      if (entries.length === 0) break;
+      head = await this.#append(partition, head, entries);
+      entries = undefined;
+    }
+  }
+
+  async readHead(partition: number): Promise<ChainHead> {
+    const { auditHead } = outboxKeys(this.#options.keyspace, partition);
+    const [sequence, hash, id] = await this.#options.redis.hmget(auditHead, "sequence", "hash", "id");
+    return { sequence: Number(sequence ?? 0), hash: hash ?? "", id: id ?? "0-0" };
+  }
+
+  /** The partition's records with the ids of their entries, oldest first, page by page. */
+  async *readRecords(partition: number): AsyncGenerator<{ entryId: string; record: AuditRecord }[]> {
+    const { audit } = outboxKeys(this.#options.keyspace, partition);
+    let start = "-";
+    for (;;) {
+      const entries = (await this.#options.redis.xrange(audit, start, "+", "COUNT", pageSize)) as StreamEntry[];
+      if (entries.length > 0)
+        yield entries.map((entry) => ({ entryId: entry[0], record: readRecord(partition, entry) }));
+      if (entries.length < pageSize) return;
+      start = `(${entries.at(-1)![0]}`;
+    }
+  }
+
+  async #append(partition: number, head: ChainHead, entries: readonly StreamEntry[]): Promise<ChainHead> {
+    const { audit, auditHead, outbox } = outboxKeys(this.#options.keyspace, partition);
+    const records = chainEvents({ partition, ...head }, entries);
+    const pairs = records.flatMap((record, index) => [entries[index]![0], `${record.hash}${record.event}`]);
+    const args = [head.hash, entries[0]![0], partition, randomUUID(), ...pairs];
+    const reply = await this.#options.run("append_audit", [audit, auditHead, outbox], args);
+    const [, sequence, hash, id, missing] = reply as ["appended" | "moved", string, string, string, number];
+    if (missing > 0) this.#options.onGap?.({ partition, missing });
+    const end = { sequence: Number(sequence), hash, id };
+    this.#heads.set(partition, end);
+    return end;
+  }
+
+  async #readOutbox(partition: number, range: { after: string; to: string }): Promise<StreamEntry[]> {
+    const { outbox } = outboxKeys(this.#options.keyspace, partition);
+    const { after, to } = range;
+    return (await this.#options.redis.xrange(outbox, `(${after}`, to, "COUNT", pageSize)) as StreamEntry[];
+  }
+}
+
+function readRecord(partition: number, entry: StreamEntry): AuditRecord {
+  const [id, flat] = entry;
+  const fields: Record<string, string> = {};
+  for (let index = 0; index < flat.length; index += 2) fields[flat[index]!] = flat[index + 1]!;
+  return {
+    partition,
+    sequence: Number(fields["sequence"]),
+    previous: fields["previous"] ?? "",
+    hash: fields["hash"] ?? "",
+    eventId: `${id}-${partition}`,
+    event: fields["event"] ?? "",
+  };
+}

@@ -4,7 +4,7 @@ import { adminRouter } from "./http/admin-router.ts";
 import { correlate } from "./http/correlation.ts";
 import { enrolmentsRouter } from "./http/enrolments-router.ts";
 import { flatRouter } from "./http/flat-router.ts";
-import { logRequest } from "./http/log-request.ts";
+import { logRequest, noteMount } from "./http/log-request.ts";
 import { operationsRouter, type Readiness } from "./http/operations-router.ts";
 import { notFoundHandler, problemHandler } from "./http/problem.ts";
 import { sessionsRouter } from "./http/sessions-router.ts";
@@ -30,11 +30,14 @@ export function createApp(context: GatewayContext, options: AppOptions): Express
     next();
   });
   app.use(operationsRouter(context, options.checkReadiness));
-  app.use("/scramble/caller/v1", sessionsRouter(context));
-  app.use("/scramble/device/v1", enrolmentsRouter(context));
-  app.use("/ivr/sessions", flatRouter(context));
-  app.use("/ivr/verify", twilioRouter(context));
-  app.use("/admin/v1", adminRouter(context));
+  const routers = {
+    "/scramble/caller/v1": sessionsRouter(context),
+    "/scramble/device/v1": enrolmentsRouter(context),
+    "/ivr/sessions": flatRouter(context),
+    "/ivr/verify": twilioRouter(context),
+    "/admin/v1": adminRouter(context),
+  };
+  for (const [path, router] of Object.entries(routers)) app.use(path, noteMount(path), router);
   app.use(notFoundHandler);
   app.use(problemHandler(context.logger));
   return app;

@@ -10,7 +10,7 @@ export function logRequest(context: GatewayContext) {
     const startedAt = performance.now();
     response.once("close", () => {
       const durationMs = Math.round((performance.now() - startedAt) * 100) / 100;
-      const route = routeOf(request);
+      const route = routeOf(request, response);
       const holder = response.locals.holder as ApiKeyHolder | undefined;
       context.metrics.requests.inc({ route, status: response.statusCode });
       if (!response.locals.waited) context.metrics.requestSeconds.observe({ route }, durationMs / 1000);
@@ -32,9 +32,17 @@ export function logRequest(context: GatewayContext) {
   };
 }
 
-/** The path is matched whatever its case, and a label must not have as many spellings. */
-function routeOf(request: Request): string {
-  return request.route ? `${request.baseUrl.toLowerCase()}${String(request.route.path)}` : "unmatched";
+/** Notes where a router is mounted: the request forgets it when the router ends in an error. */
+export function noteMount(path: string) {
+  return (_request: Request, response: Response, next: NextFunction): void => {
+    response.locals.mount = path;
+    next();
+  };
+}
+
+/** A closed set: as the routes are written, not as the request spells them. */
+function routeOf(request: Request, response: Response): string {
+  return request.route ? `${response.locals.mount ?? ""}${String(request.route.path)}` : "unmatched";
 }
 
 /** Only what is a session id is logged: nobody knows what else a caller puts into a path. */

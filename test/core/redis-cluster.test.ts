@@ -142,18 +142,22 @@ describe("under Redis Cluster", () => {
 
   test("[C19] a listener that comes while its shard's subscriber is lost is live in the end", async () => {
     const core = open();
-    const { status } = core.openStatus();
-    const first = await claimedSession(core);
-    await status.listen(first.session.sessionId, () => undefined);
+    const { status, subscriber } = core.openStatus();
     const claimed = await oneInEachPartition(core);
-    for (const { line, kill } of await otherClients()) if (/ ssub=[1-9]/.test(line)) await kill();
+    for (const { session } of claimed) await status.listen(session.sessionId, () => undefined);
+    const later = await oneInEachPartition(core);
+
+    const lost = Promise.withResolvers<void>();
+    subscriber.once("-node", () => lost.resolve());
+    const subscribers = (await otherClients()).filter(({ line }) => / ssub=[1-9]/.test(line));
+    expect(subscribers).toHaveLength(3);
+    await Promise.all(subscribers.map(({ kill }) => kill()));
+    await lost.promise;
     const told = new Set<string>();
     await Promise.all(
-      claimed.map(({ session }) =>
-        status.listen(session.sessionId, (message) => message && told.add(session.sessionId)),
-      ),
+      later.map(({ session }) => status.listen(session.sessionId, (message) => message && told.add(session.sessionId))),
     );
-    await Promise.all(claimed.map(({ proof }) => core.sessions.decide(proof)));
-    await waitFor("every listener hears its session", () => told.size === claimed.length);
+    await Promise.all(later.map(({ proof }) => core.sessions.decide(proof)));
+    await waitFor("every listener hears its session", () => told.size === later.length);
   });
 });

@@ -98,11 +98,15 @@ describe.each(names)("%s", (name) => {
   test("[C2] it writes nothing before its last guard, except in a branch that returns", () => {
     const parts = statements(body);
     const rejections = section("Rejects")!.split(/, /);
+    const returns = (part: string) => /^if [\s\S]*\breturn\b/.test(part);
+    // What answers a rejection, and what returns without having written anything. A script that rejects nothing has none.
     const isGuard = (part: string) =>
-      /^if /.test(part) && part.split("\n").some((line) => /\breturn\b/.test(line) && rejects(line, rejections));
+      section("Rejects") !== "nothing" &&
+      returns(part) &&
+      (!writes.test(part) || part.split("\n").some((line) => /\breturn\b/.test(line) && rejects(line, rejections)));
     const lastGuard = parts.findLastIndex(isGuard);
     for (const part of parts.slice(0, Math.max(lastGuard, 0))) {
-      if (/^if [\s\S]*\breturn\b/.test(part)) {
+      if (returns(part)) {
         // A branch that returns may write, since no guard follows there.
         const lines = part.split("\n");
         const lastWrite = lines.findLastIndex((line) => writes.test(line));

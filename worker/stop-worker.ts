@@ -5,8 +5,10 @@ import type { JobWorker } from "./jobs/open-job-worker.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
-/** What waits for a Redis that is away is left behind then: the next worker finds the jobs without a lock. */
+/** What is not finished then is left behind: the next worker finds the jobs without a lock. */
 const jobsDeadlineMs = 8500;
+/** The same when Redis is away, so that nothing can be finished. */
+const jobsDeadlineWithoutRedisMs = 2000;
 
 /**
  * Drains a worker in the order of PROTOCOL §9: not ready, no more jobs taken and those under way finished, connections
@@ -27,7 +29,8 @@ export async function stopWorker(parts: {
     await context.providers.close();
     await context.jobs.close();
   };
-  const drained = await Promise.race([work().then(() => true), delay(jobsDeadlineMs, false, { ref: false })]);
+  const deadlineMs = context.workerConnection.status === "ready" ? jobsDeadlineMs : jobsDeadlineWithoutRedisMs;
+  const drained = await Promise.race([work().then(() => true), delay(deadlineMs, false, { ref: false })]);
   if (!drained) context.logger.warn("jobs.left");
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();

@@ -14,6 +14,7 @@ import { type Core, testSecret } from "../support/open-core.ts";
 import { type CoreFixture, useCore } from "../support/use-core.ts";
 import { claimedSession, eventsOf } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { spawnWorker, type WorkerProcess } from "./spawn-worker.ts";
 
 export const metricsKey = "cs_test_metrics_0123456789";
 export const sessionsKey = "cs_test_sessions_0123456789";
@@ -26,6 +27,8 @@ export interface Deployment {
   environment: Record<string, string>;
   /** Starts a worker in this process; it is closed after the test. */
   startWorker(tuning?: Partial<WorkerTuning>, environment?: Record<string, string>): Promise<RunningWorker>;
+  /** Starts worker/main.ts as a process of its own; it is killed after the test. */
+  spawnWorker(options?: { clockOffsetMs?: number; environment?: Record<string, string> }): Promise<WorkerProcess>;
   /** A session that has been confirmed; its job is not added. */
   confirm(overrides?: Partial<NewSession>): Promise<ConfirmedSession>;
   /** The gateway's end of the queues. */
@@ -64,6 +67,12 @@ export function useWorkers(): WorkersFixture {
         fixture.closeAfter(worker.close);
         return worker;
       },
+      spawnWorker: (options = {}) =>
+        spawnWorker({
+          closeAfter: fixture.closeAfter,
+          ...options,
+          environment: { ...environment, ...options.environment },
+        }),
       confirm: (overrides) => confirm(core, overrides),
       settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
       interceptEvents: (sessionId) => interceptEvents(core, sessionId),

@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { waitFor } from "../support/wait-for.ts";
+
+export interface WorkerProcess {
+  child: ChildProcess;
+  url: string;
+  /** Every line that it logged, and every one that is no log line, as `{ text }`. */
+  lines: Record<string, unknown>[];
+  /** Sends the signal and waits for the end: its exit code and how long it took. */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<{ code: number | null; afterMs: number }>;
+}
+
+export interface SpawnOptions {
+  environment: Record<string, string>;
+  /** How wrong the process' wall clock is. */
+  clockOffsetMs?: number;
+  /** Hears how to kill the process, before it is awaited. */
+  closeAfter(kill: () => Promise<unknown>): void;
+}
+
+/** Starts worker/main.ts as a process of its own, and waits until it is ready. */
+export async function spawnWorker(options: SpawnOptions): Promise<WorkerProcess> {
+  const root = new URL("../../", import.meta.url);
+  const { environment, clockOffsetMs } = options;
+  const preload = clockOffsetMs === undefined ? [] : ["--import", new URL("skew-clock.ts", import.meta.url).href];
+  const child = spawn(process.execPath, [...preload, "worker/main.ts"], {
+    cwd: root,
+    env: { PATH: process.env["PATH"], CLOCK_OFFSET_MS: String(clockOffsetMs ?? 0), ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit");
+  options.closeAfter(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  const lines: Record<string, unknown>[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on("line", (line) => lines.push(line.startsWith("{") ? JSON.parse(line) : { text: line }));
+  }
+  const ready = await waitFor(
+    "the worker is ready",
+    () => {
+      if (child.exitCode !== null) throw new Error(`the worker ended: ${JSON.stringify(lines)}`);
+      return lines.find(({ event }) => event === "worker.ready");
+    },
+    { withinMs: 15_000 },
+  );
+  return {
+    child,
+    url: `http://127.0.0.1:${ready["port"]}`,
+    lines,
+    end: async (signal) => {
+      const at = performance.now();
+      child.kill(signal);
+      const [code] = (await ended) as [number | null];
+      return { code, afterMs: Math.round(performance.now() - at) };
+    },
+  };
+}

@@ -31,8 +31,9 @@ describe("a worker that is killed in the middle of an attempt", () => {
     expect(moved.intercept).toEqual({ status: "succeeded", attempts: 2 });
     expect(platform.updates(call.sid)).toBe(1);
     expect(afterMs).toBeLessThan(10_000);
-    const attempts = deployment.logs.filter(({ event }) => event === "intercept.attempted");
-    expect(attempts).toMatchObject([{ outcome: "redirected", before: "after_unknown", correlationId: "corr-kill" }]);
+    const attempted = () => deployment.logs.filter(({ event }) => event === "intercept.attempted");
+    await waitFor("the attempt is logged", () => attempted().length > 0);
+    expect(attempted()).toMatchObject([{ outcome: "redirected", before: "after_unknown", correlationId: "corr-kill" }]);
   });
 
   test("[W37] again and again: the call outlives three killed workers", async () => {

@@ -7,7 +7,8 @@ const retryAfterMs = 1000;
 
 /**
  * Records every use of a degraded policy as an event (PROTOCOL §6), also those that happen while the store is away,
- * which most of them do: they are kept, in order and with their own time, until it answers again.
+ * which most of them do: they are kept, in order and with their own time, until it answers again. At least once: a
+ * record that timed out may have been written after all, and is known by its correlation id.
  */
 export class DegradedUses {
   readonly #context: Pick<GatewayContext, "events" | "background" | "redis" | "logger">;

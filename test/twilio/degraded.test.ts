@@ -151,11 +151,10 @@ describe("with Redis frozen", () => {
     process.kill(redis.pid, "SIGSTOP");
     const other = newCallSid();
     const before = Date.now();
-    const [known, unknown, end] = await Promise.all([
-      timed(webhook(gateway, next, callFields(callSid))),
-      timed(webhook(gateway, "start", callFields(other))),
-      timed(webhook(gateway, `failure?sid=${sessionId}`, callFields(callSid))),
-    ]);
+    // One after the other: the record of the first has given up by the time the last is used.
+    const known = await timed(webhook(gateway, next, callFields(callSid)));
+    const unknown = await timed(webhook(gateway, "start", callFields(other)));
+    const end = await timed(webhook(gateway, `failure?sid=${sessionId}`, callFields(callSid)));
     const after = Date.now();
     for (const { ms } of [known, unknown, end]) expect(ms).toBeLessThan(4500);
     expect(redirectOf(known.value)).toBe(`${successUrl}&sid=${sessionId}&reason=unavailable`);
@@ -165,8 +164,9 @@ describe("with Redis frozen", () => {
     const events = await waitFor(
       "the uses are recorded",
       async () => {
-        const found = await degradedEvents(core);
-        return found.length >= 3 ? found : undefined;
+        // A record that gave up may have been written after all: at least once is what is promised.
+        const found = new Map((await degradedEvents(core)).map((event) => [event.correlationId, event]));
+        return found.size >= 3 ? [...found.values()] : undefined;
       },
       { withinMs: 10_000, everyMs: 50 },
     );

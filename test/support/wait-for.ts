@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface WaitForOptions {
-  /** Give up after this many milliseconds. Default 5000. */
+  /** Give up after this many milliseconds. Default 10,000. */
   withinMs?: number;
   /** Milliseconds between two looks. Default 5. */
   everyMs?: number;
@@ -13,7 +13,7 @@ export async function waitFor<T>(
   probe: () => T | Promise<T>,
   options: WaitForOptions = {},
 ): Promise<NonNullable<T>> {
-  const deadline = performance.now() + (options.withinMs ?? 5000);
+  const deadline = performance.now() + (options.withinMs ?? 10_000);
   for (;;) {
     const found = await probe();
     if (found) return found;

@@ -28,11 +28,11 @@ test("[D11] of 1,000 sessions raced by 16 confirmers on two gateways each is con
     }),
   );
   const ask = async (socket: DeviceSocket, event: string, payload: unknown) =>
-    (await socket.raw.timeout(60_000).emitWithAck(event, payload)) as Ack;
+    (await socket.raw.timeout(120_000).emitWithAck(event, payload)) as Ack;
 
   const acks: Ack[][] = [];
-  const winners: { confirmer: number; proof: string; ack: Ack }[] = [];
-  for (let first = 0; first < sessionCount; first += batch) {
+  const winners: number[] = [];
+  for (let done = 0; done < sessionCount; done += batch) {
     const sessions = await Promise.all(Array.from({ length: batch }, () => openSession(deployment)));
     const proofs = await Promise.all(
       confirmers.map(({ device, socket }) =>
@@ -56,8 +56,16 @@ test("[D11] of 1,000 sessions raced by 16 confirmers on two gateways each is con
       const ofSession = raced.map((own) => own.find((answer) => answer.at === at)!.ack);
       acks.push(ofSession);
       const confirmer = ofSession.findIndex(({ ok }) => ok);
-      winners.push({ confirmer, proof: proofs[confirmer]![at]!, ack: ofSession[confirmer]! });
+      winners.push(confirmer);
     }
+    // The winner of the batch's first session repeats its proof, and the record says what it was told.
+    const confirmer = winners.at(-batch)!;
+    const first = raced[confirmer]!.find(({ at }) => at === 0)!.ack;
+    expect(await ask(confirmers[confirmer]!.socket, "confirm", { proof: proofs[confirmer]![0] })).toEqual(first);
+    const { body } = await send(deployment.gateway, `GET ${callerApi}/sessions/${first.sessionId}`, {
+      key: deployment.keys.sessions,
+    });
+    expect(body).toMatchObject({ status: "confirmed", deviceId: confirmers[confirmer]!.device.deviceId });
   }
 
   const outcomes = acks.flat().map(({ status, code }) => status ?? code);
@@ -67,13 +75,5 @@ test("[D11] of 1,000 sessions raced by 16 confirmers on two gateways each is con
   );
   expect(acks.every((ofSession) => ofSession.filter(({ ok }) => ok).length === 1)).toBe(true);
   // Both gateways have won some, or there was no race.
-  expect(new Set(winners.map(({ confirmer }) => confirmer % 2)).size).toBe(2);
-
-  for (const { confirmer, proof, ack } of winners.slice(0, 50)) {
-    expect(await ask(confirmers[confirmer]!.socket, "confirm", { proof })).toEqual(ack);
-    const { body } = await send(deployment.gateways[0]!, `GET ${callerApi}/sessions/${ack.sessionId}`, {
-      key: deployment.keys.sessions,
-    });
-    expect(body).toMatchObject({ status: "confirmed", deviceId: confirmers[confirmer]!.device.deviceId });
-  }
-}, 180_000);
+  expect(new Set(winners.map((confirmer) => confirmer % 2)).size).toBe(2);
+}, 300_000);

@@ -1,7 +1,6 @@
+import { probe } from "../core/http/probe.ts";
 import type { GatewayContext } from "./gateway-context.ts";
 import type { Readiness } from "./http/operations-router.ts";
-
-const probeDeadlineMs = 1000;
 
 /** Ready means: Redis answers, the subscriber is live, the queue can be written, and nobody asked us to stop. */
 export async function checkReadiness(context: GatewayContext, state: { draining: boolean }): Promise<Readiness> {
@@ -13,16 +12,4 @@ export async function checkReadiness(context: GatewayContext, state: { draining:
     process: state.draining ? "draining" : "ok",
   };
   return { ready: Object.values(checks).every((check) => check === "ok"), checks };
-}
-
-async function probe(ask: () => Promise<unknown>): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve("no answer within a second"), probeDeadlineMs);
-  });
-  const asked = ask().then(
-    () => "ok",
-    () => "not reachable",
-  );
-  return Promise.race([asked, tooLate]).finally(() => clearTimeout(timer));
 }

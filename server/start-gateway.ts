@@ -1,6 +1,8 @@
 import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../core/config/config.ts";
+import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { problemDocument } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { printDemoKeys } from "../core/tenants/print-demo-keys.ts";
@@ -11,9 +13,7 @@ import { composeGateway } from "./compose-gateway.ts";
 import { serveConsoles } from "./console/console-namespace.ts";
 import { serveDevices } from "./device/device-namespace.ts";
 import { deviceNamespace } from "./device/device-sockets.ts";
-import { newCorrelationId } from "./http/correlation.ts";
 import { guardConnections } from "./http/guard-connections.ts";
-import { problemDocument } from "./http/problem.ts";
 import { openSockets } from "./open-sockets.ts";
 import { stopGateway } from "./stop-gateway.ts";
 

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { Config } from "../core/config/config.ts";
 import { newCorrelationId } from "../core/http/correlation-id.ts";
-import { problemDocument } from "../core/http/problem-document.ts";
+import { problemDocument, problemHeaders } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { CallsealError } from "../core/verification/errors.ts";
@@ -70,6 +70,7 @@ export async function startWorker(
 
 const answerNotReady: RequestListener = (_request, response) => {
   const error = new CallsealError("unavailable", { detail: "The worker is starting.", retryAfterSeconds: 1 });
-  const { status, headers, body } = problemDocument(error, newCorrelationId());
-  response.writeHead(status, headers).end(body);
+  const problem = problemDocument(error, newCorrelationId());
+  const headers = { ...problemHeaders(error), "Content-Type": "application/problem+json" };
+  response.writeHead(problem.status, headers).end(JSON.stringify(problem));
 };

@@ -18,32 +18,29 @@ const presentations: Readonly<Partial<Record<ErrorCode, { status: number; title:
 
 const unknownError = { status: 500, title: "Something went wrong here" };
 
-export interface ProblemAnswer {
-  status: number;
-  headers: Record<string, string>;
-  /** The problem document (RFC 9457) as JSON. */
-  body: string;
+/** RFC 9457 and the members of PROTOCOL §8; what an `internal` error has to say stays in the log. */
+export function problemDocument(error: CallsealError, correlationId: string) {
+  const { status, title } = presentations[error.code] ?? unknownError;
+  const detail = error.code === "internal" ? undefined : error.detail;
+  return {
+    type: `urn:callseal:error:${error.code}`,
+    title,
+    status,
+    detail: detail ?? `${title}.`,
+    code: error.code,
+    correlationId,
+    ...(error.code === "invalid_request"
+      ? { errors: error.errors ?? [{ pointer: "", message: detail ?? "is not valid" }] }
+      : {}),
+  };
 }
 
-/** Presents an error as an HTTP answer. An `internal` one says nothing of what happened. */
-export function problemDocument(error: CallsealError, correlationId: string): ProblemAnswer {
-  const { status, title } = presentations[error.code] ?? unknownError;
+/** The headers that go with a problem document. */
+export function problemHeaders(error: CallsealError): Record<string, string> {
+  const { status } = presentations[error.code] ?? unknownError;
   return {
-    status,
-    headers: {
-      "Content-Type": "application/problem+json",
-      "Cache-Control": "no-store",
-      ...(error.retryAfterSeconds === undefined ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
-      ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="callseal"' } : {}),
-    },
-    body: JSON.stringify({
-      type: `urn:callseal:error:${error.code}`,
-      title,
-      status,
-      ...(error.detail !== undefined && error.code !== "internal" ? { detail: error.detail } : {}),
-      code: error.code,
-      correlationId,
-      ...(error.errors ? { errors: error.errors } : {}),
-    }),
+    "Cache-Control": "no-store",
+    ...(error.retryAfterSeconds === undefined ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
+    ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="callseal"' } : {}),
   };
 }

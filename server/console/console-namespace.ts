@@ -1,10 +1,10 @@
 import type { Namespace, Server } from "socket.io";
+import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { handshakeError } from "../device/acknowledge.ts";
 import { answerRequest, isFault } from "../device/answer-request.ts";
 import { type ClientRequest, readRequest } from "../device/read-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { newCorrelationId } from "../http/correlation.ts";
 import type { StatusDocument } from "../sessions/present-session.ts";
 import { type Agent, authenticateAgent } from "./authenticate-agent.ts";
 import { SessionWatches } from "./session-watches.ts";

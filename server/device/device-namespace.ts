@@ -1,8 +1,8 @@
 import type { Socket } from "socket.io";
 import type { Device } from "../../core/devices/device-store.ts";
+import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { newCorrelationId } from "../http/correlation.ts";
 import { handshakeError } from "./acknowledge.ts";
 import { answerRequest, isFault } from "./answer-request.ts";
 import { authenticateDevice } from "./authenticate-device.ts";

@@ -1,7 +1,7 @@
 import type { NextFunction, Request, Response } from "express";
+import { authorizeKey, readBearerKey } from "../../core/http/authorize-key.ts";
 import type { Scope } from "../../core/tenants/tenant.ts";
 import type { ApiKeyHolder, TenantDirectory } from "../../core/tenants/tenant-directory.ts";
-import { CallsealError } from "../../core/verification/errors.ts";
 
 export interface AuthenticateOptions {
   scope: Scope;
@@ -13,20 +13,14 @@ export interface AuthenticateOptions {
 export function authenticate(tenants: TenantDirectory, options: AuthenticateOptions) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const key = readKey(request, options.acceptApiKeyHeader ?? false);
-    const holder = key === undefined ? undefined : tenants.byApiKey(key);
-    if (!holder)
-      throw new CallsealError("unauthenticated", { detail: "Send a valid API key as Authorization: Bearer <key>." });
-    if (!holder.scopes.includes(options.scope)) {
-      throw new CallsealError("forbidden", { detail: `This key does not have the scope "${options.scope}".` });
-    }
-    response.locals.holder = holder;
+    response.locals.holder = authorizeKey(tenants, key, options.scope);
     next();
   };
 }
 
 function readKey(request: Request, acceptApiKeyHeader: boolean): string | undefined {
-  const match = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(request.get("Authorization") ?? "");
-  if (match) return match[1];
+  const bearer = readBearerKey(request.get("Authorization"));
+  if (bearer !== undefined) return bearer;
   return acceptApiKeyHeader ? request.get("X-Api-Key") : undefined;
 }
 

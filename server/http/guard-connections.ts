@@ -1,8 +1,8 @@
 import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
+import { newCorrelationId } from "../../core/http/correlation-id.ts";
+import { problemDocument } from "../../core/http/problem-document.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
-import { newCorrelationId } from "./correlation.ts";
-import { problemDocument } from "./problem.ts";
 
 /** Longer than the idle time of common load balancers (60 s), so that they close a connection, not we under a request. */
 const keepAliveTimeoutMs = 75_000;

@@ -128,8 +128,8 @@ describe("SIGTERM", () => {
 });
 
 describe.each([
-  ["five minutes ahead", 300_000],
-  ["five minutes behind", -300_000],
+  ["five and a half minutes ahead", 330_000],
+  ["five and a half minutes behind", -330_000],
 ])("a worker whose clock is %s", (_what, clockOffsetMs) => {
   test("[W41] moves calls through faults within their time, and signs with the right one", async () => {
     let requests = 0;

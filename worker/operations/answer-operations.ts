@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { authorizeKey, readBearerKey } from "../../core/http/authorize-key.ts";
 import { readCorrelationId } from "../../core/http/correlation-id.ts";
-import { problemDocument } from "../../core/http/problem-document.ts";
+import { problemDocument, problemHeaders } from "../../core/http/problem-document.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { WorkerContext } from "../worker-context.ts";
 import type { Readiness } from "./check-readiness.ts";
@@ -22,7 +22,9 @@ export function answerOperations(context: WorkerContext, checkReadiness: () => P
       (thrown: unknown) => {
         const error = thrown instanceof CallsealError ? thrown : new CallsealError("internal", { cause: thrown });
         if (error.code === "internal") context.logger.error({ err: thrown, correlationId }, "request.failed");
-        send(request, response, { ...problemDocument(error, correlationId), correlationId });
+        const problem = problemDocument(error, correlationId);
+        const headers = { ...problemHeaders(error), "Content-Type": "application/problem+json" };
+        send(request, response, { status: problem.status, headers, body: JSON.stringify(problem), correlationId });
       },
     );
   };

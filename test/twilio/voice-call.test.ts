@@ -1,13 +1,20 @@
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { loadConfig } from "../../core/config/config.ts";
+import { createLogger } from "../../core/logging/create-logger.ts";
 import { isEntry, type LedgerEntry } from "../../sandbox/ledger/ledger-entry.ts";
 import { startVoiceCloud, type VoiceCloud, type VoiceCloudOptions } from "../../sandbox/voice-cloud.ts";
+import { startWorker } from "../../worker/start-worker.ts";
 import { enrolDevice } from "../support/enrol-device.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
+import { testSecret } from "../support/open-core.ts";
 import { confirmByDid, openDeviceSocket } from "../support/open-device-socket.ts";
 import { send } from "../support/send.ts";
-import { testTenant } from "../support/test-tenants.ts";
+import { type TestTenant, testTenant } from "../support/test-tenants.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const fixture = useGateways();
@@ -15,7 +22,7 @@ const from = "+14155550123";
 const to = "+18005551234";
 
 /** A gateway at an address that the voice cloud can call, the cloud, and a tenant whose pages are the cloud's own. */
-async function startPlace(options: VoiceCloudOptions & { bare?: boolean; policy?: object } = {}) {
+async function startPlace(options: VoiceCloudOptions & { bare?: boolean; worker?: boolean; policy?: object } = {}) {
   const cloud = await startVoiceCloud({ timeScale: 0.01, ...options });
   fixture.closeAfter(() => cloud.close());
   const { accountSid, authToken } = cloud.accounts[0]!;
@@ -23,15 +30,43 @@ async function startPlace(options: VoiceCloudOptions & { bare?: boolean; policy?
     successUrl: `${cloud.url}/sandbox/ivr/verified?flow=7`,
     failureUrl: `${cloud.url}/sandbox/ivr/unverified`,
   };
-  const twilio = { mode: "none" as const, accountSid, authTokens: [authToken], ...(options.bare ? {} : urls) };
+  const direct = { mode: "direct" as const, apiBaseUrl: cloud.url };
+  const twilio = {
+    ...(options.worker ? direct : { mode: "none" as const }),
+    accountSid,
+    authTokens: [authToken],
+    ...(options.bare ? {} : urls),
+  };
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}`;
+  const tenant = testTenant({ providers: { twilio }, policy: { maxRetries: 10, ...options.policy } });
   const started = await fixture.start({
-    tenants: [testTenant({ providers: { twilio }, policy: { maxRetries: 10, ...options.policy } })],
+    tenants: [tenant],
     environment: { PORT: String(port), CALLSEAL_PUBLIC_URL: publicUrl },
   });
   started.secrets.add(authToken, from);
+  if (options.worker) await startInterceptWorker(started, tenant);
   return { cloud, deployment: { ...started, publicUrl } };
+}
+
+/** A worker of the same deployment, over connections of its own; its log is held to the same rules as a gateway's. */
+async function startInterceptWorker(deployment: Deployment, tenant: TestTenant) {
+  const folder = await mkdtemp(join(tmpdir(), "callseal-worker-"));
+  fixture.closeAfter(() => rm(folder, { recursive: true }));
+  const file = join(folder, "tenants.json");
+  await writeFile(file, JSON.stringify({ tenants: [tenant.input] }));
+  const config = loadConfig({
+    NODE_ENV: "test",
+    PORT: "0",
+    HOST: "127.0.0.1",
+    CALLSEAL_CONFIG: file,
+    CALLSEAL_SECRET: testSecret,
+    CALLSEAL_REDIS_PREFIX: deployment.prefix,
+  });
+  const destination = { write: (line: string) => void deployment.lines.push(line) };
+  const logger = createLogger({ level: "debug", process: "worker", destination });
+  const worker = await startWorker({ ...config, REDIS_URL: fixture.core.url }, logger);
+  fixture.closeAfter(() => worker.close());
 }
 
 async function freePort(): Promise<number> {
@@ -184,4 +219,30 @@ test("[T3][T5] a cloud that repeats every webhook, and loses answers, still read
   const types = events.map(({ type }) => type);
   expect(types.filter((type) => type === "session_created")).toHaveLength(1);
   expect(types.filter((type) => type === "confirmed")).toHaveLength(1);
+});
+
+test("[T8][T12] with a worker the call moves in mid-sentence, and the wait that Twilio still fetches changes nothing", async () => {
+  const place = await startPlace({ worker: true, timeScale: 1, fetchInterruptedVerb: true });
+  const { cloud, deployment } = place;
+  const device = await enrolDevice(deployment);
+  const socket = await openDeviceSocket(fixture, deployment.gateway, device);
+  const call = placeCall(place, from);
+  const code = await heardCode(cloud, deployment, call.sid);
+  const confirmedAt = performance.now();
+  expect(await confirmByDid(socket, device, code)).toMatchObject({ ok: true });
+  const visit = await cloud.waitFor(isEntry("ivr.visited"), { reason: "the verified page" });
+  expect(visit).toMatchObject({ page: "verified", callSid: call.sid });
+  expect(visit.monotonicMs - confirmedAt).toBeLessThan(3000);
+  expect(cloud.ledger.entries.filter(isEntry("call.updated"))).toMatchObject([{ interrupted: "Gather" }]);
+  const fetched = cloud.ledger.entries.filter(isEntry("webhook.sent", call.sid)).map(({ purpose }) => purpose);
+  expect(fetched).toEqual(expect.arrayContaining(["voice", "interrupted_verb", "call_update", "redirect"]));
+  const settled = await waitFor("the intercept is settled", async () => {
+    const found = await statusOf(deployment, call.sid);
+    return (found["intercept"] as { status: string }).status === "pending" ? undefined : found;
+  });
+  expect(settled).toMatchObject({ status: "confirmed", intercept: { status: "succeeded", attempts: 1 } });
+  call.hangUp();
+  const { events } = await deployment.core.events.list({ tenant: "acme", after: undefined, limit: 1000 });
+  expect(events.map(({ type }) => type)).not.toContain("loop_iteration");
+  expect(events.filter(({ type }) => type === "intercept_success")).toHaveLength(1);
 });

@@ -9,7 +9,7 @@ const newKey = (): JsonWebKey =>
 const jwks = (...keys: unknown[]) => JSON.stringify({ keys });
 
 describe("signing keys", () => {
-  test("[C60] the first signs, all are published, and nothing private with them", async () => {
+  test("[C50] the first signs, all are published, and nothing private with them", async () => {
     const [first, second] = [newKey(), { ...newKey(), kid: "older" }];
     const signer = await createSigner(jwks(first, second));
     const token = await signer.sign("callseal-receipt+jwt", { sub: "suid_1" });
@@ -21,7 +21,7 @@ describe("signing keys", () => {
     for (const key of [first, second]) expect(JSON.stringify(signer.jwks)).not.toContain(key.d!);
   });
 
-  test("[C60] a key without a kid gets the same one in every process (RFC 7638)", async () => {
+  test("[C50] a key without a kid gets the same one in every process (RFC 7638)", async () => {
     const key = newKey();
     const [one, other] = await Promise.all([createSigner(jwks(key)), createSigner(jwks(key))]);
     expect(one.jwks).toEqual(other.jwks);
@@ -50,7 +50,7 @@ describe("signing keys", () => {
     ["an empty kid", jwks({ ...right, kid: "" })],
   ];
 
-  test.each(attacker)("[C60] %s is one fault that repeats no key", async (_, text) => {
+  test.each(attacker)("[C50] %s is one fault that repeats no key", async (_, text) => {
     const error = await createSigner(text).then(
       () => undefined,
       (thrown: unknown) => thrown,

@@ -30,28 +30,27 @@ if not record or record.tenant ~= ARGV[1] then
   return { "not_found" }
 end
 local now = now_ms()
-local shown = public(record)
 if record.jti == jti and record.deviceId == zid then
-  return { "repeated", shown, text(now) }
+  return { "repeated", public(record), text(now) }
 end
 if record.callId ~= ARGV[6] or record.provider ~= ARGV[7] or record.generation ~= ARGV[8] then
-  return { "call_mismatch", shown, text(now) }
+  return { "call_mismatch", public(record), text(now) }
 end
 
 local method = ARGV[10]
 local field
 -- "spent" stands in the record where a nonce was, so it is never one.
 if nonce == "spent" then
-  return { "invalid_proof", shown, text(now) }
+  return { "invalid_proof", public(record), text(now) }
 elseif record["nonce:push:" .. zid] == nonce then
   field = "nonce:push:" .. zid
 elseif record["nonce:did:" .. zid] == nonce and method == "did" then
   field = "nonce:did:" .. zid
 else
-  return { "invalid_proof", shown, text(now) }
+  return { "invalid_proof", public(record), text(now) }
 end
 if record.expectedSubject and record.expectedSubject ~= ARGV[3] then
-  return { "subject_mismatch", shown, text(now) }
+  return { "subject_mismatch", public(record), text(now) }
 end
 
 local code = ARGV[12]
@@ -64,16 +63,16 @@ end
 if decision == "confirm" and not equal then
   redis.call("HSET", session, field, "spent")
   emit(outbox, record, "wrong_did", now, correlation, ARGV[14])
-  return { "wrong_did", shown, text(now) }
+  return { "wrong_did", public(record), text(now) }
 end
 
 local status = status_at(record, now)
 if status ~= "pending" and status ~= "timeout" then
-  return { "session_terminal", shown, text(now) }
+  return { "session_terminal", public(record), text(now) }
 end
 if status == "timeout" or record.callEndedAt then
   emit(outbox, record, "late_confirmation", now, correlation, ARGV[14])
-  return { "late_confirmation", shown, text(now) }
+  return { "late_confirmation", public(record), text(now) }
 end
 
 local fields = { jti = jti, deviceId = zid, subjectId = ARGV[3], method = method }
@@ -90,5 +89,5 @@ if decision == "confirm" then
   end
 end
 local keys = { session = session, outbox = outbox, due = KEYS[3], channel = KEYS[4] }
-shown = finish(keys, record, outcome, now, { fields = fields, correlation = correlation, data = ARGV[14] })
+local shown = finish(keys, record, outcome, now, { fields = fields, correlation = correlation, data = ARGV[14] })
 return { outcome, shown, text(now) }

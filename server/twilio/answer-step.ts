@@ -1,6 +1,7 @@
 import type { RequestHandler, Response } from "express";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "../http/correlation.ts";
+import { toCallsealError } from "../http/problem.ts";
 import type { DegradedUses } from "./degraded-uses.ts";
 import {
   type FallBack,
@@ -110,7 +111,10 @@ function logAnswer(
     correlationId: correlationOf(done.response),
     durationMs: Math.round(done.durationMs * 100) / 100,
     ...(call?.errorCode === undefined ? {} : { errorCode: call.errorCode }),
-    ...(fault === undefined ? {} : { fault, ledTo, err: error }),
+    ...(fault === undefined ? {} : { fault, ledTo }),
+    // A refusal is expected and needs no stack.
+    ...(fault === "declined" ? { detail: toCallsealError(error).message } : {}),
+    ...(answer.outcome === "degraded" ? { err: error } : {}),
   };
   if (answer.outcome !== "degraded") context.logger.info(fields, "step.answered");
   else context.logger[fault === "fault" ? "error" : "warn"](fields, "step.degraded");

@@ -65,7 +65,7 @@ function refuse(
   const { request, response, next, refusal } = refused;
   const step = stepOf(request.path);
   context.metrics.hostedSteps.inc({ step, outcome: "forbidden" });
-  context.logger.warn(
+  context.logger.info(
     { step, reason: refusal, publicUrl: context.publicUrl, correlationId: correlationOf(response) },
     "webhook.refused",
   );

@@ -41,7 +41,12 @@ export async function startWorker(
       connections,
       logger,
       faults,
-      tuning: { ...liveCallTuning, ...tuning },
+      tuning: {
+        ...liveCallTuning,
+        concurrency: config.CALLSEAL_WORKER_CONCURRENCY,
+        interceptWindowMs: config.CALLSEAL_INTERCEPT_WINDOW_SECONDS * 1000,
+        ...tuning,
+      },
     });
     const [intercepts, timeouts] = [takeInterceptJobs(context), takeTimeoutJobs(context)];
     const state = { draining: false, intercepts, timeouts };

@@ -118,6 +118,12 @@ export const configSchema = z.object({
   CALLSEAL_DURABILITY_REPLICAS: wholeNumber(0, 5)
     .default(0)
     .describe("replicas that must have a confirmation before it is acknowledged (WAIT)"),
+  CALLSEAL_WORKER_CONCURRENCY: wholeNumber(1, 1000)
+    .default(50)
+    .describe("calls that one worker moves at once, at most"),
+  CALLSEAL_INTERCEPT_WINDOW_SECONDS: wholeNumber(1, 300)
+    .default(30)
+    .describe("how long after its confirmation a call can still profit from being moved; then it is given up"),
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -203,7 +203,7 @@ describe("a call that cannot be moved", () => {
   test("[W35] is given up at the end of its window, with an event and no attempt after it", async () => {
     const { deployment, cloud, session, callSid, enqueue, settled, interceptEvents, core } = await confirmedCall();
     const injected = cloud.faults.add({ target: "call_update", callSid, kind: "500", times: 1000 });
-    await deployment.startWorker({ interceptWindowMs: 2000 });
+    await deployment.startWorker({}, { CALLSEAL_INTERCEPT_WINDOW_SECONDS: "2" });
     enqueue();
     const failed = await settled(session.sessionId);
     expect(failed.intercept.status).toBe("failed");

@@ -177,6 +177,29 @@ describe("what is owed", () => {
   });
 });
 
+describe("connections that are cut", () => {
+  test("[W50] again and again delay calls and lose none, and each is one message to its receiver", async () => {
+    const { target, deployment, session } = await owedIntercept();
+    const others = await Promise.all(Array.from({ length: 30 }, () => deployment.confirm({ mode: "webhook" })));
+    const sessions = [session, ...others];
+    await deployment.startWorker({ concurrency: 2 });
+    for (const { sessionId } of sessions) deployment.jobs.addIntercept(sessionId, "corr-cut");
+    let cut = 0;
+    for (const wanted of [1, 8, 15]) {
+      await target.received(wanted);
+      cut += Number(await fixture.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"));
+    }
+    expect(cut).toBeGreaterThanOrEqual(12);
+    for (const { sessionId } of sessions) {
+      const { intercept } = await deployment.settled(sessionId, 15_000);
+      expect(intercept.status).toBe("succeeded");
+      expect((await deployment.interceptEvents(sessionId)).map(({ type }) => type)).toEqual(["intercept_success"]);
+    }
+    const messages = new Set(target.requests.map(({ headers }) => headers["webhook-id"]));
+    expect(messages.size).toBe(sessions.length);
+  });
+});
+
 describe("an idle worker", () => {
   test("[W46] asks Redis less than 400 times a second", async () => {
     const deployment = await fixture.deploy({});

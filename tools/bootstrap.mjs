@@ -20,6 +20,7 @@ const tasks = {
   bench: { entry: "bench/main.ts", install: true, redis: () => true },
   sandbox: { entry: "sandbox/main.ts", install: true, redis: () => false },
   "start:gateway": { entry: "server/main.ts", install: false, redis: () => false },
+  callseal: { entry: "bin/callseal.ts", install: false, redis: () => false },
   "start:worker": { entry: "worker/main.ts", install: false, redis: () => false },
 };
 

@@ -55,6 +55,7 @@ export async function composeWorker(parts: {
     redis,
     workerConnection: connections.open("worker"),
     redisPrefix: config.CALLSEAL_REDIS_PREFIX,
+    keyspace,
     logger,
   };
 }

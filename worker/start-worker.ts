@@ -12,6 +12,7 @@ import { takeInterceptJobs } from "./intercept/take-intercept-jobs.ts";
 import { answerOperations } from "./operations/answer-operations.ts";
 import { checkReadiness } from "./operations/check-readiness.ts";
 import { listenOnPort } from "./operations/listen-on-port.ts";
+import { startOutboxConsumers } from "./outbox/start-outbox-consumers.ts";
 import { startReconciler } from "./reconcile/reconciler.ts";
 import { stopWorker } from "./stop-worker.ts";
 import { liveCallTuning, type WorkerTuning } from "./worker-tuning.ts";
@@ -54,6 +55,15 @@ export async function startWorker(
     intercepts.start();
     timeouts.start();
     const reconciler = startReconciler(context);
+    const consumers = startOutboxConsumers({
+      connections,
+      keyspace: context.keyspace,
+      outboxLimit: config.CALLSEAL_OUTBOX_LIMIT,
+      tenants: context.tenants,
+      registry: context.metrics.registry,
+      logger,
+      onFault: (event, error, fields) => faults.report(event, error, fields),
+    });
     const url = `http://localhost:${port}`;
     logger.info({ url, port }, "worker.ready");
     let closing: Promise<void> | undefined;
@@ -61,7 +71,7 @@ export async function startWorker(
       url,
       port,
       close: () => {
-        closing ??= stopWorker({ context, state, reconciler, server, connections });
+        closing ??= stopWorker({ context, state, reconciler, consumers, server, connections });
         return closing;
       },
     };

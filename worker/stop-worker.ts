@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Connections } from "../core/redis/connections.ts";
 import type { JobWorker } from "./jobs/open-job-worker.ts";
+import type { OutboxConsumers } from "./outbox/start-outbox-consumers.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -18,14 +19,15 @@ export async function stopWorker(parts: {
   context: WorkerContext;
   state: { draining: boolean; intercepts: JobWorker; timeouts: JobWorker };
   reconciler: Reconciler;
+  consumers: OutboxConsumers;
   server: Server;
   connections: Connections;
 }): Promise<void> {
-  const { context, state, reconciler, server, connections } = parts;
+  const { context, state, reconciler, consumers, server, connections } = parts;
   state.draining = true;
   context.logger.info("worker.draining");
   const work = async () => {
-    await Promise.all([reconciler.close(), state.intercepts.close(), state.timeouts.close()]);
+    await Promise.all([reconciler.close(), consumers.close(), state.intercepts.close(), state.timeouts.close()]);
     await context.providers.close();
     await context.jobs.close();
   };

@@ -2,6 +2,7 @@ import type { IssueReceipt } from "../core/keys/issue-receipt.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import type { JobQueues } from "../core/queue/job-queues.ts";
 import type { RedisClient } from "../core/redis/connections.ts";
+import type { Keyspace } from "../core/redis/keys.ts";
 import type { OwedWork } from "../core/redis/owed-work.ts";
 import type { RedisClock } from "../core/redis/redis-clock.ts";
 import type { SessionStore } from "../core/redis/session-store.ts";
@@ -31,5 +32,6 @@ export interface WorkerContext {
   /** BullMQ's own connection, for its Workers. */
   workerConnection: RedisClient;
   redisPrefix: string;
+  keyspace: Keyspace;
   logger: Logger;
 }

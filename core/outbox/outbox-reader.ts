@@ -38,6 +38,7 @@ export interface OutboxReader {
 
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
+const finishWithinMs = 3000;
 
 /**
  * Gives the events of every partition to `handle`, each at least once over all readers of the group. At most
@@ -92,7 +93,10 @@ class Reader {
     this.#stop.abort();
     // Only a wait is cut short: what is being handled is also acknowledged.
     if (this.#waiting) this.#options.redis.disconnect(false);
+    // When Redis is away nothing can be acknowledged, and somebody else will be given it.
+    const tooLate = setTimeout(() => this.#options.redis.disconnect(false), finishWithinMs);
     await running;
+    clearTimeout(tooLate);
     this.#options.redis.disconnect(false);
   }
 

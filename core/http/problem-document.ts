@@ -5,7 +5,7 @@ const presentations: Readonly<Partial<Record<ErrorCode, { status: number; title:
   invalid_request: { status: 400, title: "The request is not valid" },
   unauthenticated: { status: 401, title: "The credentials are missing or unknown" },
   invalid_activation_code: { status: 401, title: "The activation code is unknown, used or expired" },
-  forbidden: { status: 403, title: "The key does not have the scope for this" },
+  forbidden: { status: 403, title: "The request is not allowed" },
   not_found: { status: 404, title: "There is no such resource" },
   session_terminal: { status: 409, title: "The session has ended" },
   reissue_exhausted: { status: 409, title: "The call has no further code" },

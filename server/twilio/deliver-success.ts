@@ -1,10 +1,10 @@
+import { withQuery } from "../../core/http/with-query.ts";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import type { ConfirmedSession } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { failWith } from "./explain-failure.ts";
 import { findSession } from "./find-session.ts";
 import type { HostedAnswer, HostedCall } from "./hosted-step.ts";
-import { withQuery } from "./step-urls.ts";
 import { renderRedirect } from "./twiml/render-redirect.ts";
 import { renderVerified } from "./twiml/render-verified.ts";
 

@@ -1,9 +1,9 @@
+import { withQuery } from "../../core/http/with-query.ts";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import type { Session, SessionStatus } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { findSession } from "./find-session.ts";
 import type { HostedAnswer, HostedCall } from "./hosted-step.ts";
-import { withQuery } from "./step-urls.ts";
 import { type FailureReason, renderFailure } from "./twiml/render-failure.ts";
 import { renderRedirect } from "./twiml/render-redirect.ts";
 

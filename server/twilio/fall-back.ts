@@ -1,3 +1,4 @@
+import { withQuery } from "../../core/http/with-query.ts";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -5,7 +6,6 @@ import { toCallsealError } from "../http/problem.ts";
 import { ownSessionId } from "./find-session.ts";
 import type { HostedAnswer, HostedCall } from "./hosted-step.ts";
 import { emptyTwiml } from "./note-status.ts";
-import { withQuery } from "./step-urls.ts";
 import { renderUnavailable } from "./twiml/render-unavailable.ts";
 
 /**

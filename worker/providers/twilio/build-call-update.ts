@@ -1,3 +1,4 @@
+import { withQuery } from "../../../core/http/with-query.ts";
 import type { TwilioSettings } from "../../../core/tenants/tenant.ts";
 
 /** Twilio refuses a longer inline document (error 32018). */
@@ -18,12 +19,12 @@ export interface CallUpdateInput {
 export function buildCallUpdate(input: CallUpdateInput): URLSearchParams {
   const { settings, origin, sessionId, receipt } = input;
   const gateway = origin.replace(/\/+$/, "");
-  const verified = settings.successUrl && addQuery(settings.successUrl, { sid: sessionId, receipt });
+  const verified = settings.successUrl && withQuery(settings.successUrl, { sid: sessionId, receipt });
   const unverified = settings.failureUrl
-    ? addQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" })
-    : addQuery(`${gateway}/ivr/verify/failure`, { sid: sessionId });
+    ? withQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" })
+    : withQuery(`${gateway}/ivr/verify/failure`, { sid: sessionId });
   const straight = settings.interceptTarget === "tenant" && verified !== undefined;
-  const target = straight ? verified : addQuery(`${gateway}/ivr/verify/success`, { sid: sessionId });
+  const target = straight ? verified : withQuery(`${gateway}/ivr/verify/success`, { sid: sessionId });
   const twiml = redirectDocument(target);
   if (settings.interceptWith === "twiml" && twiml.length <= MAX_TWIML_CHARACTERS) {
     return new URLSearchParams({ Twiml: twiml });
@@ -32,14 +33,6 @@ export function buildCallUpdate(input: CallUpdateInput): URLSearchParams {
   // fetched, the tenant's own page still can, and it checks the receipt; when that page fails, its failure page is next.
   const fallback = straight ? unverified : (verified ?? unverified);
   return new URLSearchParams({ Url: target, Method: "POST", FallbackUrl: fallback, FallbackMethod: "POST" });
-}
-
-/** Adds parameters and leaves the rest of the URL as it was written, its query and fragment (connection overrides) included. */
-function addQuery(address: string, parameters: Record<string, string>): string {
-  const url = new URL(address);
-  const added = new URLSearchParams(parameters).toString();
-  url.search = url.search.length > 1 ? `${url.search}&${added}` : added;
-  return url.href;
 }
 
 function redirectDocument(url: string): string {

@@ -24,7 +24,10 @@ export class JobQueues {
     this.#timeouts = new Queue(timeoutQueue.name, settings);
     this.#logger = options.logger;
     for (const queue of [this.#intercepts, this.#timeouts]) {
-      queue.on("error", (err) => this.#logger.warn({ err, queue: queue.name }, "queue.failed"));
+      // BullMQ hands on every error of the connection, which whoever opened it hears already: those have a system's code.
+      queue.on("error", (err) => {
+        if (!("code" in err)) this.#logger.warn({ err, queue: queue.name }, "queue.failed");
+      });
     }
   }
 

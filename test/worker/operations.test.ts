@@ -45,8 +45,8 @@ describe("health and readiness", () => {
     const metrics = await get(`${worker.url}/metrics`, bearer(metricsKey));
     expect(metrics.status).toBe(200);
     const failed = logs
-      .filter(({ event }) => event === "redis.failed")
-      .map(({ role, err }) => JSON.stringify([role, (err as Error).message]));
+      .filter(({ event }) => event === "redis.failed" || event === "queue.failed")
+      .map(({ event, role, queue, err }) => JSON.stringify([event, role, queue, (err as Error).message]));
     expect(failed.length).toBeGreaterThan(0);
     expect(new Set(failed).size).toBe(failed.length);
     await worker.close();

@@ -41,6 +41,8 @@ export interface FigureContext {
   plan: Plan;
   /** Says what is happening, for whoever waits. */
   progress: (text: string) => void;
+  /** Folder for CPU profiles of gateways and workers; absent: none are taken. */
+  profiles?: string | undefined;
   /** Closed in reverse order when the figure is done, however it ends. */
   closeAfter: (close: () => Promise<unknown> | unknown) => void;
 }

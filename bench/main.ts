@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readOptions, usage } from "./read-options.ts";
+import { drawFlameGraphs } from "./report/draw-flame-graphs.ts";
 import { drawPlot } from "./report/draw-plot.ts";
 import { writeTable } from "./report/write-table.ts";
 import { runFigures } from "./run-figures.ts";
@@ -27,4 +28,5 @@ for (const [name, content] of Object.entries(files)) {
   await writeFile(join(options.out, name), content);
   print(`wrote ${join(options.out, name)}`);
 }
+if (options.profile) for (const file of await drawFlameGraphs(options.out)) print(`wrote ${file}`);
 process.exit(report.figures.some(({ failure }) => failure !== undefined) ? 1 : 0);

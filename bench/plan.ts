@@ -2,7 +2,7 @@
 export interface Plan {
   name: "smoke" | "quick" | "full";
   latency: { rounds: number; samples: number; warmUp: number; ratePerSecond: number; devices: number };
-  throughput: { rounds: number; seconds: number; concurrency: number };
+  throughput: { rounds: number; seconds: number; warmUpSeconds: number; concurrency: number };
   sockets: { count: number; baseline: number };
   waiting: { rounds: number; samples: number; levels: readonly number[] };
   stored: { rounds: number; seconds: number; levels: readonly number[] };
@@ -16,7 +16,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   full: {
     name: "full",
     latency: { rounds: 5, samples: 400, warmUp: 400, ratePerSecond: 100, devices: 40 },
-    throughput: { rounds: 4, seconds: 6, concurrency: 32 },
+    throughput: { rounds: 4, seconds: 6, warmUpSeconds: 8, concurrency: 32 },
     sockets: { count: 10_000, baseline: 200 },
     waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
     stored: { rounds: 3, seconds: 5, levels: [1000, 100_000, 1_000_000] },
@@ -27,7 +27,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   quick: {
     name: "quick",
     latency: { rounds: 3, samples: 150, warmUp: 200, ratePerSecond: 100, devices: 20 },
-    throughput: { rounds: 2, seconds: 3, concurrency: 32 },
+    throughput: { rounds: 2, seconds: 3, warmUpSeconds: 5, concurrency: 32 },
     sockets: { count: 2000, baseline: 200 },
     waiting: { rounds: 1, samples: 100, levels: [1, 1000, 4000] },
     stored: { rounds: 1, seconds: 2, levels: [1000, 100_000] },
@@ -38,7 +38,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   smoke: {
     name: "smoke",
     latency: { rounds: 2, samples: 10, warmUp: 5, ratePerSecond: 50, devices: 2 },
-    throughput: { rounds: 1, seconds: 0.3, concurrency: 2 },
+    throughput: { rounds: 1, seconds: 0.3, warmUpSeconds: 0.3, concurrency: 2 },
     sockets: { count: 40, baseline: 10 },
     waiting: { rounds: 1, samples: 5, levels: [1, 20] },
     stored: { rounds: 1, seconds: 0.3, levels: [10, 200] },

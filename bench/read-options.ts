@@ -8,6 +8,8 @@ export interface BenchOptions {
   only: readonly FigureId[];
   /** Folder for bench.json and bench.svg. */
   out: string;
+  /** CPU profiles of gateways and workers, and their flame graphs, are written beside the report. */
+  profile: boolean;
 }
 
 export const usage = `Usage: npm run bench -- [options]
@@ -18,6 +20,7 @@ Measures Callseal against a floor of bare parts and against a peer, on this mach
   --smoke          seconds: only shows that the harness works, its figures mean nothing
   --only P1,P5     these figures alone (P1 to P10)
   --out <folder>   where bench.json and bench.svg are written (default .data/bench)
+  --profile        also writes CPU profiles and flame graphs of gateways and workers; slows them a little
   --help           this text
 
 Let the machine be idle: nothing else should run on it. docs/PERFORMANCE.md says what each figure is.`;
@@ -32,12 +35,13 @@ export function readOptions(args: string[]): BenchOptions | undefined {
         smoke: { type: "boolean", default: false },
         only: { type: "string" },
         out: { type: "string", default: ".data/bench" },
+        profile: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
     const only = readFigures(values.only);
     if (only === undefined || (values.quick && values.smoke)) return undefined;
-    return { help: values.help, plan: choosePlan(values), only, out: values.out };
+    return { help: values.help, plan: choosePlan(values), only, out: values.out, profile: values.profile };
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Figure, FigureContext } from "./figure.ts";
 import { allFigures } from "./figures/all-figures.ts";
 import type { BenchOptions } from "./read-options.ts";
@@ -27,7 +28,7 @@ export async function runFigures(options: BenchOptions, print: (line: string) =>
 
 async function runFigure(
   figure: Figure,
-  { plan }: BenchOptions,
+  { plan, profile, out }: BenchOptions,
   print: (line: string) => void,
 ): Promise<Report["figures"][number]> {
   const { id, title } = figure;
@@ -36,6 +37,7 @@ async function runFigure(
   const closers: (() => Promise<unknown> | unknown)[] = [];
   const context: FigureContext = {
     plan,
+    profiles: profile ? join(out, `profiles-${id.toLowerCase()}`) : undefined,
     progress: (text) => print(`${id.padEnd(3)} ${elapsed()} s  ${text}`),
     closeAfter: (close) => void closers.push(close),
   };

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { type EmbeddedRedis, startEmbeddedRedis } from "../../core/redis/embedded-redis.ts";
 import type { TenantInput } from "../../core/tenants/tenant.ts";
 import type { FigureContext } from "../figure.ts";
-import { type Child, type ChildOptions, startChild } from "./start-child.ts";
+import { type Child, startChild } from "./start-child.ts";
 
 /** What every client of a deployment must know; crosses to load processes as JSON. */
 export interface DeploymentAccess {
@@ -25,8 +25,6 @@ export interface Deployment {
   environment: Readonly<Record<string, string>>;
   gateways: Child[];
   workers: Child[];
-  startGateway(options?: ChildOptions): Promise<Child>;
-  startWorker(options?: ChildOptions): Promise<Child>;
 }
 
 export interface DeploymentOptions {
@@ -37,12 +35,11 @@ export interface DeploymentOptions {
   ttlSeconds?: number;
   /** Without the append-only file, for millions of records. Default: with it, as in production. */
   appendOnly?: boolean;
-  gatewayOptions?: ChildOptions;
 }
 
 /** Starts Redis, gateways and workers, each a process of its own, as in production; closed with the figure. */
 export async function startDeployment(
-  context: Pick<FigureContext, "closeAfter">,
+  context: Pick<FigureContext, "closeAfter" | "profiles">,
   options: DeploymentOptions = {},
 ): Promise<Deployment> {
   const folder = await mkdtemp(join(tmpdir(), "callseal-bench-"));
@@ -72,32 +69,18 @@ export async function startDeployment(
     CALLSEAL_REDIS_PREFIX: access.prefix,
     CALLSEAL_SIGNING_KEYS: await makeSigningKeys(),
   };
-  const start = async (entry: string, list: Child[], childOptions: ChildOptions = {}) => {
-    const child = await startChild(entry, {
-      ...childOptions,
-      environment: { ...environment, ...childOptions.environment },
-    });
+  const profiled = context.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(context.profiles)}`];
+  const start = async (name: "server" | "worker") => {
+    const names = profiled.length > 0 ? [`--cpu-prof-name=${name}-${randomBytes(3).toString("hex")}.cpuprofile`] : [];
+    const child = await startChild(`${name}/main.ts`, { environment, nodeArguments: [...profiled, ...names] });
     context.closeAfter(child.stop);
-    // What the process calls itself is the public origin; clients here go to its own port.
-    list.push(child);
     return child;
   };
   const gateways: Child[] = [];
   const workers: Child[] = [];
-  const deployment: Deployment = {
-    access,
-    redis,
-    environment,
-    gateways,
-    workers,
-    startGateway: (childOptions) => start("server/main.ts", gateways, childOptions),
-    startWorker: (childOptions) => start("worker/main.ts", workers, childOptions),
-  };
-  for (let index = 0; index < (options.gateways ?? 1); index += 1) {
-    await deployment.startGateway(options.gatewayOptions);
-  }
-  for (let index = 0; index < (options.workers ?? 0); index += 1) await deployment.startWorker();
-  return deployment;
+  for (let index = 0; index < (options.gateways ?? 1); index += 1) gateways.push(await start("server"));
+  for (let index = 0; index < (options.workers ?? 0); index += 1) workers.push(await start("worker"));
+  return { access, redis, environment, gateways, workers };
 }
 
 /** A tenant of this machine, with the protocol's default policy, whose limits no load test reaches. */

@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { problem } from "../../server/http/openapi/answer-schemas.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
 import { callerApi, newCallId, openSession } from "../support/open-session.ts";
 import { waitForPolls } from "../support/read-metric.ts";
@@ -12,6 +15,15 @@ async function startBehindProxy(): Promise<{ deployment: Deployment; proxy: Redi
   const proxy = await startRedisProxy(fixture.core.url);
   fixture.closeAfter(() => proxy.close());
   return { proxy, deployment: await fixture.start({ redisUrl: proxy.url, allowErrors: true }) };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** Connections that have subscribed to something: after an outage every one of them comes back. */
@@ -102,4 +114,31 @@ describe.each([
     expect((await poll).body.status).toBe("canceled");
     await waitFor("every subscriber listens again", async () => (await listening()) >= before - 1);
   }, 40_000);
+
+  test("[S45] the gateway still stops within ten seconds, its pollers answered", async () => {
+    const { deployment, proxy } = await startBehindProxy();
+    const session = await openSession(deployment);
+    const poll = session.get("?wait=50");
+    await waitForPolls(deployment, 1);
+    await strike(proxy);
+    const startedAt = performance.now();
+    await deployment.gateway.close();
+    expect(performance.now() - startedAt).toBeLessThan(9000);
+    expect((await poll).status).toBe(503);
+  }, 30_000);
+
+  test("[S46] a gateway that is starting answers 503 with a problem document, and gives up when Redis does not come", async () => {
+    const { deployment, proxy } = await startBehindProxy();
+    const port = await freePort();
+    await strike(proxy);
+    const started = deployment.startAnother({ PORT: String(port) });
+    const refused = expect(started).rejects.toThrow();
+    const answer = await waitFor("the port is taken", () =>
+      fetch(`http://127.0.0.1:${port}/scramble/caller/v1/verifications`).catch(() => undefined),
+    );
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(problem.parse(await answer.json())).toMatchObject({ code: "unavailable", status: 503 });
+    await refused;
+  }, 30_000);
 });

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { enrolDevice } from "../support/enrol-device.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
 import { callerApi, newCallId, openSession, postSession } from "../support/open-session.ts";
 import { type Answer, send } from "../support/send.ts";
-import { testTenant } from "../support/test-tenants.ts";
+import { type TestTenant, testTenant } from "../support/test-tenants.ts";
 import { expire } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -129,25 +130,18 @@ describe("polls", () => {
 });
 
 describe("enrolments", () => {
-  const attempt = (deployment: Deployment, headers: Record<string, string> = {}) =>
-    send(deployment.gateway, "POST /scramble/device/v1/enrollments", { json: {}, headers });
-
-  test("[E1] attempts from one address are limited, whatever they claim of where they came from", async () => {
-    const deployment = await startWith({ enrollmentsPerHourPerAddress: 3 }, 1);
-    for (let turn = 0; turn < 3; turn += 1) expect((await attempt(deployment)).status).toBe(400);
-    expectLimited(await attempt(deployment));
-    expectLimited(await attempt(deployment, { "x-forwarded-for": "203.0.113.9", forwarded: "for=203.0.113.9" }));
-  });
-
-  test("[E1] behind a trusted proxy the address is the one that it names", async () => {
-    const deployment = await fixture.start({
-      tenants: [testTenant({ limits: { enrollmentsPerHourPerAddress: 1 } })],
-      environment: { CALLSEAL_TRUST_PROXY: "1" },
-    });
-    const from = (address: string) => attempt(deployment, { "x-forwarded-for": address });
-    expect((await from("203.0.113.1")).status).toBe(400);
-    expect((await from("203.0.113.2")).status).toBe(400);
-    expectLimited(await from("203.0.113.1"));
-    expectLimited(await from("198.51.100.7, 203.0.113.2"));
+  test("[E5] attempts of an address count for all tenants, and a tenant that allows fewer refuses its own codes sooner", async () => {
+    const [acme, globex] = [
+      testTenant({ limits: { enrollmentsPerHourPerAddress: 2 } }),
+      testTenant({ id: "globex", name: "Globex", limits: { enrollmentsPerHourPerAddress: 4 } }),
+    ];
+    const deployment = await fixture.start({ tenants: [acme, globex] });
+    const enrol = (tenant: TestTenant) => enrolDevice(deployment, { adminKey: tenant.keys.admin });
+    await enrol(acme);
+    await enrol(globex);
+    await expect(enrol(acme)).rejects.toThrow(/429.*rate_limited/);
+    await enrol(globex);
+    const over = await send(deployment.gateway, "POST /scramble/device/v1/enrollments", { json: {} });
+    expectLimited(over);
   });
 });

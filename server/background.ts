@@ -18,7 +18,8 @@ export class Background {
     void done.finally(() => this.#underWay.delete(done));
   }
 
+  /** Waits for what is under way, and for what that starts in its turn. */
   async settle(): Promise<void> {
-    await Promise.all([...this.#underWay]);
+    while (this.#underWay.size > 0) await Promise.all([...this.#underWay]);
   }
 }

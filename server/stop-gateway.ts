@@ -25,7 +25,7 @@ export async function stopGateway(parts: {
   server.closeIdleConnections();
   await context.requestsUnderWay.settle(answersDeadlineMs);
   context.withdrawals.close();
-  io.disconnectSockets(true);
+  // Transports are closed: after that every Socket.IO client comes back by itself, and after a disconnect none does.
   await io.close();
   server.closeIdleConnections();
   await Promise.race([closed, delay(answersDeadlineMs, undefined, { ref: false })]);

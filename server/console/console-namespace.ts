@@ -52,7 +52,9 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
       const work = () => answer(watches, event, asked);
       const who = { tenant: tenant.id, keyId, correlationId: newCorrelationId() };
       const known = event === "watch" ? "console.watch" : "console.unknown";
-      void answerRequest(context.logger, { event: known, who, work, ack: asked.ack });
+      context.background.run("console.request", () =>
+        answerRequest(context.logger, { event: known, who, work, ack: asked.ack }),
+      );
     });
   });
 }

@@ -47,23 +47,25 @@ export function serveDevices(namespace: DeviceNamespace, context: GatewayContext
     context.background.run("device.greet", () => greet(context, socket as DeviceSocket));
     socket.onAny((event: string, ...args: unknown[]) => {
       const asked = readRequest(args);
-      if (asked) void answer(context, { tenant, device, correlationId: newCorrelationId() }, { ...asked, event });
+      const request = { tenant, device, correlationId: newCorrelationId() };
+      if (asked) context.background.run("device.request", () => answer(request, { ...asked, event }));
     });
   });
 
-  async function answer(scope: GatewayContext, request: DeviceRequest, asked: ClientRequest & { event: string }) {
+  /** A gateway that stops waits for the requests that it has begun. */
+  async function answer(request: DeviceRequest, asked: ClientRequest & { event: string }): Promise<void> {
     const { tenant, device, correlationId } = request;
     const { deviceId } = device;
     const handle = handlers.get(asked.event);
     const event = handle ? asked.event : "unknown";
     const work = async () => {
       if (!handle) throw new CallsealError("invalid_request", { detail: "there is no such event" });
-      return takeTurn(deviceId, async () => handle(scope, request, asked.payload()));
+      return takeTurn(deviceId, async () => handle(context, request, asked.payload()));
     };
     const who = { deviceId, tenant: tenant.id, correlationId };
-    const { result, seconds } = await answerRequest(scope.logger, { event, who, work, ack: asked.ack });
-    scope.metrics.deviceRequests.inc({ event, result });
-    scope.metrics.deviceRequestSeconds.observe({ event }, seconds);
+    const { result, seconds } = await answerRequest(context.logger, { event, who, work, ack: asked.ack });
+    context.metrics.deviceRequests.inc({ event, result });
+    context.metrics.deviceRequestSeconds.observe({ event }, seconds);
   }
 }
 

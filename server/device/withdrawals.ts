@@ -11,12 +11,15 @@ interface Watch {
 export class Withdrawals {
   readonly #parts: FollowParts & { sockets: DeviceSockets };
   readonly #watches = new Map<string, Watch>();
+  #closed = false;
 
   constructor(parts: FollowParts & { sockets: DeviceSockets }) {
     this.#parts = parts;
   }
 
+  /** A gateway that stops begins no watch any more: an offer that is under way then is withdrawn by nobody. */
   watch(session: Session, deviceId: string): void {
+    if (this.#closed) return;
     const { sessionId } = session;
     const watched = this.#watches.get(sessionId);
     if (watched) {
@@ -28,6 +31,7 @@ export class Withdrawals {
   }
 
   close(): void {
+    this.#closed = true;
     for (const { stop } of this.#watches.values()) stop();
     this.#watches.clear();
   }

@@ -11,9 +11,10 @@ import { authenticate, holderOf } from "./authenticate.ts";
 import { correlationOf } from "./correlation.ts";
 import { jsonBody, parse } from "./parse-body.ts";
 import { emptyBody, phoneNumber, subjectId as subjectIdSchema } from "./session-schemas.ts";
+import { textOf } from "./text-schema.ts";
 
 export const subjectBody = z.strictObject({
-  externalId: z.string().min(1).max(128),
+  externalId: textOf(1, 128),
   phones: z.array(phoneNumber).max(10).default([]),
 });
 

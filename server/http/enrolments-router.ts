@@ -14,15 +14,20 @@ const mostAheadSeconds = 30;
 const enrolmentWindowSeconds = 3600;
 
 /** POST /scramble/device/v1/enrollments (PROTOCOL §4). */
-export const enrolmentBody = z.strictObject({
-  activationCode: z.string().min(1).max(128),
-  publicJwk: publicJwkSchema,
-  uvJwk: publicJwkSchema.optional(),
-  name: textOf(1, 128),
-  platform: textOf(1, 32),
-  phone: phoneNumber.optional(),
-  proof: z.string().max(4096),
-});
+export const enrolmentBody = z
+  .strictObject({
+    activationCode: z.string().min(1).max(128),
+    publicJwk: publicJwkSchema,
+    uvJwk: publicJwkSchema.optional(),
+    name: textOf(1, 128),
+    platform: textOf(1, 32),
+    phone: phoneNumber.optional(),
+    proof: z.string().max(4096),
+  })
+  .refine(({ publicJwk, uvJwk }) => uvJwk?.x !== publicJwk.x, {
+    path: ["uvJwk"],
+    message: "is the device key itself, which no person unlocks",
+  });
 type Enrolment = z.output<typeof enrolmentBody>;
 
 /** Enrols a device: an activation code, a public key, and a proof by that key over the code. */

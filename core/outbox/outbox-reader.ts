@@ -27,7 +27,7 @@ export interface OutboxReaderOptions {
   partitionsAtOnce?: number;
   /** How long an event may lie with somebody before it is given to somebody else, in milliseconds. Default 10,000. */
   staleAfterMs?: number;
-  /** How often such events are looked for, in milliseconds. Default 2000. */
+  /** How often such events are looked for, in milliseconds. Default 5000. */
   claimEveryMs?: number;
 }
 
@@ -78,6 +78,7 @@ class Reader {
       try {
         await this.#claimWhenDue();
         const more = await this.#inSlices(news, (partition) => this.#takeNext(partition));
+        if (this.#stop.signal.aborted) return;
         news = more.length > 0 ? more : await this.#wait();
         this.#pauseMs = firstPauseMs;
       } catch (error) {
@@ -129,7 +130,7 @@ class Reader {
     const now = performance.now();
     if (now < this.#claimAt) return;
     // Readers that started together do not look at the same moment for ever.
-    this.#claimAt = now + (this.#options.claimEveryMs ?? 2000) * (0.75 + Math.random() / 2);
+    this.#claimAt = now + (this.#options.claimEveryMs ?? 5000) * (0.75 + Math.random() / 2);
     await this.#inSlices(this.#partitions, (partition) => this.#takeStale(partition));
   }
 

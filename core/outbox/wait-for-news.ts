@@ -15,8 +15,8 @@ export interface NewsOptions {
 }
 
 /**
- * Waits until some partition has an event after the group's position, and answers which; every partition when nobody knows.
- * Blocks its connection, which is therefore nobody else's.
+ * Waits until some partition has an event after the group's position, and answers which, if any; every partition when nobody
+ * knows. Blocks its connection, which is therefore nobody else's.
  */
 export async function waitForNews(redis: RedisClient, options: NewsOptions): Promise<number[]> {
   const all = options.positions.map((_, partition) => partition);
@@ -26,7 +26,7 @@ export async function waitForNews(redis: RedisClient, options: NewsOptions): Pro
   }
   const keys = all.map((partition) => outboxKeys(options.keyspace, partition).outbox);
   const news = await redis.xread("COUNT", 1, "BLOCK", blockMs, "STREAMS", ...keys, ...options.positions);
-  if (news === null) return all;
+  if (news === null) return [];
   const names = new Set(news.map(([key]) => key));
   return all.filter((partition) => names.has(keys[partition]!));
 }

@@ -47,44 +47,52 @@ export interface WorkersFixture extends CoreFixture {
 /** A private Redis for a test file, and workers on it. */
 export function useWorkers(): WorkersFixture {
   const fixture = useCore();
-  const deploy: WorkersFixture["deploy"] = async (providers, changes) => {
-    const core = fixture.open();
-    const { environment, publicKey } = await writeEnvironment(fixture, core, { providers, ...changes });
-    const logs: Record<string, unknown>[] = [];
-    const destination = { write: (line: string) => void logs.push(JSON.parse(line)) };
-    const logger: Logger = createLogger({ level: "debug", process: "worker", destination });
-    const jobs = new JobQueues(core.connections.open("queue"), { redisPrefix: core.keyspace.prefix, logger });
-    fixture.closeAfter(() => jobs.close());
-    return {
-      core,
-      logs,
-      publicKey,
-      environment,
-      jobs,
-      startWorker: async (tuning, more) => {
-        const config = loadConfig({ ...environment, ...more }) as Config & { REDIS_URL: string };
-        const worker = await startWorker(config, logger, tuning);
-        fixture.closeAfter(worker.close);
-        return worker;
-      },
-      spawnWorker: (options = {}) =>
-        spawnWorker({
-          closeAfter: fixture.closeAfter,
-          ...options,
-          environment: { ...environment, ...options.environment },
-        }),
-      confirm: (overrides) => confirm(core, overrides),
-      settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
-      interceptEvents: (sessionId) => interceptEvents(core, sessionId),
-    };
+  const deploy: WorkersFixture["deploy"] = (providers, changes) => {
+    const host = { url: fixture.url, core: fixture.open(), closeAfter: fixture.closeAfter };
+    return deployOn(host, { providers, ...changes });
   };
   // The fixture's getters need a running Redis, so they are not copied.
   return Object.assign(Object.create(fixture) as CoreFixture, { deploy });
 }
 
-async function writeEnvironment(fixture: CoreFixture, core: Core, tenant: Partial<TenantInput>) {
+export interface Host {
+  url: string;
+  core: Core;
+  closeAfter: CoreFixture["closeAfter"];
+}
+
+/** A deployment of one tenant, `acme`, on a Redis that somebody else opened. */
+export async function deployOn(host: Host, tenant: Partial<TenantInput>): Promise<Deployment> {
+  const { core, closeAfter } = host;
+  const { environment, publicKey } = await writeEnvironment(host, tenant);
+  const logs: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => void logs.push(JSON.parse(line)) };
+  const logger: Logger = createLogger({ level: "debug", process: "worker", destination });
+  const jobs = new JobQueues(core.connections.open("queue"), { redisPrefix: core.keyspace.prefix, logger });
+  closeAfter(() => jobs.close());
+  return {
+    core,
+    logs,
+    publicKey,
+    environment,
+    jobs,
+    startWorker: async (tuning, more) => {
+      const config = loadConfig({ ...environment, ...more }) as Config & { REDIS_URL: string };
+      const worker = await startWorker(config, logger, tuning);
+      closeAfter(worker.close);
+      return worker;
+    },
+    spawnWorker: (options = {}) =>
+      spawnWorker({ closeAfter, ...options, environment: { ...environment, ...options.environment } }),
+    confirm: (overrides) => confirm(core, overrides),
+    settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
+    interceptEvents: (sessionId) => interceptEvents(core, sessionId),
+  };
+}
+
+async function writeEnvironment({ url, core, closeAfter }: Host, tenant: Partial<TenantInput>) {
   const folder = await mkdtemp(join(tmpdir(), "callseal-worker-"));
-  fixture.closeAfter(() => rm(folder, { recursive: true, force: true }));
+  closeAfter(() => rm(folder, { recursive: true, force: true }));
   const apiKeys: TenantInput["apiKeys"] = [
     { id: "ops", key: metricsKey, scopes: ["metrics"] },
     { id: "ivr", key: sessionsKey, scopes: ["sessions"] },
@@ -96,7 +104,7 @@ async function writeEnvironment(fixture: CoreFixture, core: Core, tenant: Partia
     NODE_ENV: "test",
     PORT: "0",
     HOST: "127.0.0.1",
-    REDIS_URL: fixture.url,
+    REDIS_URL: url,
     CALLSEAL_REDIS_PREFIX: core.keyspace.prefix,
     CALLSEAL_PARTITIONS: String(core.keyspace.partitions),
     CALLSEAL_SECRET: testSecret,

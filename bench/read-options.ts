@@ -10,6 +10,8 @@ export interface BenchOptions {
   out: string;
   /** CPU profiles of gateways and workers, and their flame graphs, are written beside the report. */
   profile: boolean;
+  /** How long each figure waits for the machine to be quiet. */
+  patienceSeconds: number;
 }
 
 export const usage = `Usage: npm run bench -- [options]
@@ -20,6 +22,7 @@ Measures Callseal against a floor of bare parts and against a peer, on this mach
   --smoke          seconds: only shows that the harness works, its figures mean nothing
   --only P1,P5     these figures alone (P1 to P10)
   --out <folder>   where bench.json and bench.svg are written (default .data/bench)
+  --patience <s>   wait so long, before each figure, for the machine to be quiet (default 0)
   --profile        also writes CPU profiles and flame graphs of gateways and workers; slows them a little
   --help           this text
 
@@ -35,13 +38,15 @@ export function readOptions(args: string[]): BenchOptions | undefined {
         smoke: { type: "boolean", default: false },
         only: { type: "string" },
         out: { type: "string", default: ".data/bench" },
+        patience: { type: "string", default: "0" },
         profile: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
     const only = readFigures(values.only);
-    if (only === undefined || (values.quick && values.smoke)) return undefined;
-    return { help: values.help, plan: choosePlan(values), only, out: values.out, profile: values.profile };
+    if (only === undefined || (values.quick && values.smoke) || !/^\d{1,5}$/.test(values.patience)) return undefined;
+    const { help, out, profile } = values;
+    return { help, plan: choosePlan(values), only, out, profile, patienceSeconds: Number(values.patience) };
   } catch {
     return undefined;
   }

@@ -4,9 +4,7 @@ import { allFigures } from "./figures/all-figures.ts";
 import type { BenchOptions } from "./read-options.ts";
 import { describeMachine } from "./report/describe-machine.ts";
 import type { Report } from "./report/report.ts";
-
-/** A machine that is busier than this before the first figure gives none to be quoted. */
-const quietLoad = 0.7;
+import { quietShare, waitForQuiet, watchOthers } from "./stack/machine-time.ts";
 
 /** Measures one figure after another; one that fails says why, and the others go on. */
 export async function runFigures(options: BenchOptions, print: (line: string) => void): Promise<Report> {
@@ -20,7 +18,7 @@ export async function runFigures(options: BenchOptions, print: (line: string) =>
     startedAt: startedAt.toISOString(),
     seconds: (Date.now() - startedAt.getTime()) / 1000,
     plan: options.plan.name,
-    provisional: options.plan.name === "smoke" || machine.loadBefore > quietLoad,
+    provisional: options.plan.name === "smoke" || figures.some(({ othersShare }) => othersShare > quietShare),
     machine,
     figures,
   };
@@ -28,7 +26,7 @@ export async function runFigures(options: BenchOptions, print: (line: string) =>
 
 async function runFigure(
   figure: Figure,
-  { plan, profile, out }: BenchOptions,
+  { plan, profile, out, patienceSeconds }: BenchOptions,
   print: (line: string) => void,
 ): Promise<Report["figures"][number]> {
   const { id, title } = figure;
@@ -41,15 +39,19 @@ async function runFigure(
     progress: (text) => print(`${id.padEnd(3)} ${elapsed()} s  ${text}`),
     closeAfter: (close) => void closers.push(close),
   };
+  if (patienceSeconds > 0 && !(await waitForQuiet(patienceSeconds)))
+    context.progress("the machine did not become quiet");
+  const others = watchOthers();
+  let measured: Pick<Report["figures"][number], "rows" | "goals" | "notes" | "failure">;
   try {
-    return { id, title, ...(await figure.measure(context)) };
+    measured = await figure.measure(context);
   } catch (error) {
     const failure = (error as Error).stack ?? String(error);
     context.progress(`failed: ${failure}`);
-    return { id, title, rows: [], goals: [], notes: [], failure: failure.split("\n")[0]! };
-  } finally {
-    for (const close of closers.reverse()) {
-      await Promise.resolve(close()).catch((error: Error) => context.progress(`closing: ${error.message}`));
-    }
+    measured = { rows: [], goals: [], notes: [], failure: failure.split("\n")[0]! };
   }
+  for (const close of closers.reverse()) {
+    await Promise.resolve(close()).catch((error: Error) => context.progress(`closing: ${error.message}`));
+  }
+  return { id, title, othersShare: others(), ...measured };
 }

@@ -29,7 +29,7 @@ export const reportSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   seconds: z.number(),
   plan: z.enum(["smoke", "quick", "full"]),
-  /** True when the machine was busy with something else, or the plan was `smoke`: nothing to be quoted. */
+  /** True when others used more than a twentieth of the machine during a figure, or the plan was `smoke`: nothing to be quoted. */
   provisional: z.boolean(),
   machine: z.strictObject({
     cpu: z.string(),
@@ -50,6 +50,8 @@ export const reportSchema = z.strictObject({
       rows: z.array(row),
       goals: z.array(goal),
       notes: z.array(z.string()),
+      /** The share of the machine's cores that others used meanwhile. */
+      othersShare: z.number().min(0).max(1),
       /** Why there are no figures. */
       failure: z.string().optional(),
     }),

@@ -9,13 +9,13 @@ export function writeTable(report: Report): string {
     `Callseal bench, plan ${plan}, ${report.startedAt}, ${Math.round(seconds)} s`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, ${machine.redis}; load before ${formatNumber(machine.loadBefore)}`,
     ...(report.provisional
-      ? ["PROVISIONAL: the machine was busy or the plan was smoke. Nothing here is to be quoted."]
+      ? ["PROVISIONAL: others were using the machine, or the plan was smoke. Nothing here is to be quoted."]
       : []),
   ];
   return [...head, ...report.figures.map(writeFigure)].join("\n\n");
 }
 
-function writeFigure({ id, title, rows, goals, notes, failure }: Report["figures"][number]): string {
+function writeFigure({ id, title, rows, goals, notes, othersShare, failure }: Report["figures"][number]): string {
   const lines = [`## ${id} ${title}`, ""];
   if (failure !== undefined) return [...lines, `not measured: ${failure}`].join("\n");
   lines.push(
@@ -26,7 +26,8 @@ function writeFigure({ id, title, rows, goals, notes, failure }: Report["figures
   );
   if (goals.length > 0)
     lines.push("| ratio | measured | spread | goal | |", "|---|---|---|---|---|", ...goals.map(writeGoal), "");
-  return [...lines, ...notes.map((note) => `- ${note}`)].join("\n");
+  const others = `Others used ${formatNumber(othersShare * 100)} % of the machine meanwhile.`;
+  return [...lines, ...[...notes, others].map((note) => `- ${note}`)].join("\n");
 }
 
 function writeRow(row: Row): string {

@@ -32,8 +32,9 @@ export function exampleReport(overrides: Partial<Report> = {}): Report {
           { name: "rate", value: 2, spread: { least: 2, most: 2 }, bound: "at least", goal: 3, met: false },
         ],
         notes: ["a note"],
+        othersShare: 0.031,
       },
-      { id: "P2", title: "failed", rows: [], goals: [], notes: [], failure: "no worker" },
+      { id: "P2", title: "failed", rows: [], goals: [], notes: [], othersShare: 0, failure: "no worker" },
     ],
     ...overrides,
   };

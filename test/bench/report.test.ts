@@ -17,6 +17,7 @@ describe("the report", () => {
     [{ startedAt: "yesterday" }],
     [{ figures: [{ id: "P11", title: "", rows: [], goals: [], notes: [] }] }],
     [{ surprise: true }],
+    [{ figures: [{ id: "P1", title: "", rows: [], goals: [], notes: [], othersShare: 2 }] }],
   ])("refuses %j", (attacker) => {
     expect(reportSchema.safeParse({ ...exampleReport(), ...attacker }).success).toBe(false);
   });
@@ -33,6 +34,10 @@ describe("the table", () => {
   test("gives latencies their percentiles and other values none", () => {
     expect(table).toContain("| Callseal | 600 µs | 900 µs | 1,500 µs | 500–700 | 3 × 100 |");
     expect(table).toContain("| part | 0.25 µs CPU |  |  |  | 1 × 1 |");
+  });
+
+  test("says how much of the machine others used", () => {
+    expect(table).toContain("Others used 3.1 % of the machine meanwhile.");
   });
 
   test("says why a figure is missing, and when nothing is to be quoted", () => {

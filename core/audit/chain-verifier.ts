@@ -35,6 +35,8 @@ export class ChainVerifier {
   #sequence = 0;
   #hash = "";
   #lastEventId: string | undefined;
+  /** Where the unbroken part ends if the last record turns out to be replaced. */
+  #before: Head = { sequence: 0, hash: "" };
   #fault: ChainFault | undefined;
 
   /** `anchors`: ends of this chain that were noted before; the chain has to lead through each. */
@@ -95,6 +97,7 @@ export class ChainVerifier {
   }
 
   #accept(record: AuditRecord): void {
+    this.#before = { sequence: this.#sequence, hash: this.#hash };
     this.#sequence = record.sequence;
     this.#hash = record.hash;
     this.#lastEventId = record.eventId;
@@ -122,7 +125,10 @@ export class ChainVerifier {
     }
     const named = this.#lastEventId === undefined ? {} : { eventId: this.#lastEventId };
     const detail = `it is not the entry that entry ${sequence} continues`;
-    return { kind: "altered", sequence: this.#sequence, ...named, detail };
+    const replaced = this.#sequence;
+    this.#sequence = this.#before.sequence;
+    this.#hash = this.#before.hash;
+    return { kind: "altered", sequence: replaced, ...named, detail };
   }
 
   /** What seemed to be missing stands further down. */

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { createLogger } from "../../core/logging/create-logger.ts";
+import { Background } from "../../server/background.ts";
 import { enrolDevice } from "../support/enrol-device.ts";
 import { useGateways } from "../support/gateway.ts";
 import { openDeviceSocket } from "../support/open-device-socket.ts";
@@ -7,6 +9,24 @@ import { testTenant } from "../support/test-tenants.ts";
 
 const fixture = useGateways();
 const phone = "+14155550123";
+
+test("[D24] what background work starts in its turn is waited for as well", async () => {
+  const background = new Background(createLogger({ level: "silent", process: "test" }));
+  const steps: string[] = [];
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  background.run("first", async () => {
+    await first.promise;
+    background.run("second", async () => {
+      await second.promise;
+      steps.push("second");
+    });
+    steps.push("first");
+    setImmediate(second.resolve);
+  });
+  first.resolve();
+  await background.settle();
+  expect(steps).toEqual(["first", "second"]);
+});
 
 test("[D24] a gateway that stops amid offers and requests finishes them, and its sockets find another", async () => {
   const limits = { offersPer10Min: 100, offersSinceConfirmation: 100, sessionsPerMinutePerAni: 100 };

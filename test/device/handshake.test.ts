@@ -6,6 +6,7 @@ import { type Deployment, useGateways } from "../support/gateway.ts";
 import { openDeviceSocket } from "../support/open-device-socket.ts";
 import { send } from "../support/send.ts";
 import { startRedisProxy } from "../support/start-redis-proxy.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { handshakeRefusal, malleate, respell, segment, signHmac, signTexts, swapClaims } from "./forge.ts";
 
 const fixture = useGateways();
@@ -202,12 +203,29 @@ describe("a revocation", () => {
     }
   });
 
-  test("[D2] between a handshake and its first request disconnects too, and nothing is answered but device_revoked", async () => {
+  test("[D2] that a socket did not hear of leaves it nothing but device_revoked", async () => {
     const deployment = await fixture.start();
     const { core } = deployment;
     const device = await enrolDevice(deployment);
     const socket = await openDeviceSocket(fixture, deployment.gateway, device);
+    expect((await socket.ask("claim", { did: "no-code" })).code).toBe("wrong_did");
     await core.redis.hset(deviceKeys(core.keyspace, device.deviceId).device, "status", "revoked");
     expect(await socket.ask("claim", { did: "000000" })).toEqual({ ok: false, code: "device_revoked", advice: "stop" });
+  });
+
+  test("[D2] between a handshake and its room disconnects too", async () => {
+    const proxy = await startRedisProxy(fixture.core.url);
+    fixture.closeAfter(() => proxy.close());
+    const deployment = await fixture.start({ redisUrl: proxy.url });
+    const { core } = deployment;
+    const device = await enrolDevice(deployment);
+    // The first thing that a gateway asks about a device that it has let in.
+    proxy.holdFrom(/hmget/i);
+    const socket = await openDeviceSocket(fixture, deployment.gateway, device);
+    const gone = new Promise((left) => socket.raw.once("disconnect", left));
+    await waitFor("the gateway asks how the device stands", () => proxy.held > 0);
+    await core.redis.hset(deviceKeys(core.keyspace, device.deviceId).device, "status", "revoked");
+    proxy.release();
+    expect(await gone).toBe("io server disconnect");
   });
 });

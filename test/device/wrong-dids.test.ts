@@ -74,6 +74,21 @@ describe("wrong DIDs of a device", () => {
     expect((await get()).body.status).toBe("pending");
   });
 
+  test("[D9] keep a right code in the same burst from counting: a device's guesses are taken one by one", async () => {
+    const deployment = await fixture.start();
+    const device = await enrolDevice(deployment);
+    const sockets = [
+      await openDeviceSocket(fixture, deployment.gateway, device),
+      await openDeviceSocket(fixture, deployment.gateway, device),
+    ];
+    const { did } = await openSession(deployment);
+    const first = await sockets[0]!.ask("claim", wrong);
+    const burst = Array.from({ length: 6 }, () => sockets[0]!.ask("claim", wrong));
+    const last = (await Promise.all([...burst, sockets[0]!.ask("claim", { did })])).at(-1);
+    expect([first, last]).toEqual([wrongDid, limited]);
+    expect(await sockets[1]!.ask("claim", { did })).toEqual(limited);
+  });
+
   test("[D9] are counted exactly by sockets and gateways that race", async () => {
     const deployment = await fixture.start({ gateways: 2 });
     const device = await enrolDevice(deployment);

@@ -1,12 +1,13 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { keepAlive } from "./keep-alive.ts";
 import { parseRedisUrl, type RedisTopology } from "./parse-redis-url.ts";
 
 export type RedisClient = Redis | Cluster;
 
 /**
  * What a connection is for decides how it behaves when Redis is away:
- * `commands` answers a caller, so a command gives up after two seconds; `subscriber` and `adapter` come back by
- * themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes;
+ * `commands` answers a caller, so a command gives up after two seconds; `subscriber` and `adapter` ask for a sign of
+ * life every second, come back by themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes;
  * `outbox` is blocked by a read of events for a second at most, so a longer silence is a dead connection.
  */
 export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker" | "durability" | "outbox";
@@ -21,6 +22,8 @@ export interface Connections {
 
 const commandTimeoutMs = 2000;
 const silenceTimeoutMs = 5000;
+/** A command that gets no answer for so long is not late: its connection is dead, and only a new one will do. */
+const deadAfterMs = 3000;
 /** Quick at first, since callers are waiting; never slower than twice a second. */
 const reconnectAfterMs = (times: number) => Math.min(20 * 2 ** Math.min(times, 6), 500);
 
@@ -35,14 +38,22 @@ function roleOptions(role: ConnectionRole): Options {
   };
   switch (role) {
     case "commands":
-      return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3, enableAutoPipelining: false };
+      return {
+        ...common,
+        commandTimeout: commandTimeoutMs,
+        socketTimeout: deadAfterMs,
+        maxRetriesPerRequest: 3,
+        enableAutoPipelining: false,
+      };
     case "queue":
+      return { ...common, commandTimeout: commandTimeoutMs, socketTimeout: deadAfterMs, maxRetriesPerRequest: 3 };
     case "durability":
       return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3 };
     case "outbox":
       return { ...common, maxRetriesPerRequest: null, socketTimeout: silenceTimeoutMs };
     case "subscriber":
     case "adapter":
+      return { ...common, maxRetriesPerRequest: null, socketTimeout: deadAfterMs };
     case "worker":
       return { ...common, maxRetriesPerRequest: null };
   }
@@ -57,6 +68,7 @@ export function createConnections(url: string, onError: (role: ConnectionRole, e
     open(role) {
       const client = connect(topology, role);
       client.on("error", (error: Error) => onError(role, error));
+      if ((role === "subscriber" || role === "adapter") && client instanceof Redis) keepAlive(client);
       opened.push(client);
       return client;
     },

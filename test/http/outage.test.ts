@@ -142,3 +142,45 @@ describe.each([
     await refused;
   }, 30_000);
 });
+
+describe("while a peer has vanished without a word", () => {
+  test("[L16] a poll hears of its session's end over a new subscriber connection, seconds later and long before its wait is over", async () => {
+    const { deployment, proxy } = await startBehindProxy();
+    const session = await openSession(deployment);
+    const poll = session.get("?wait=50");
+    await waitForPolls(deployment, 1);
+    proxy.vanish("subscriber");
+    expect(proxy.struck).toBe(1);
+    const startedAt = performance.now();
+    await session.post("cancel");
+    expect((await poll).body.status).toBe("canceled");
+    expect(performance.now() - startedAt).toBeLessThan(8000);
+  }, 30_000);
+
+  test.each(["commands", "queue", "adapter"])(
+    "[S47] the gateway replaces its %s connection by itself",
+    async (role) => {
+      const { deployment, proxy } = await startBehindProxy();
+      const ids = async () => {
+        const clients = (await fixture.core.clients()).filter((line) => line.includes(` name=callseal:${role} `));
+        return clients.map((line) => /^id=(\d+)/.exec(line)?.[1]);
+      };
+      await waitFor("the connection has said its name", async () => (await ids()).length > 0);
+      const before = await ids();
+      proxy.vanish(role);
+      expect(proxy.struck).toBeGreaterThan(0);
+      const ready = async () => (await send(deployment.gateway, "GET /readyz")).status === 200;
+      await waitFor(
+        "every vanished connection is replaced",
+        async () => {
+          const isReady = await ready();
+          const now = await ids();
+          return isReady && now.filter((id) => !before.includes(id)).length >= proxy.struck;
+        },
+        { withinMs: 10_000, everyMs: 100 },
+      );
+      expect((await openSession(deployment)).created.status).toBe(201);
+    },
+    30_000,
+  );
+});

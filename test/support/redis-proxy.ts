@@ -13,6 +13,8 @@ export interface RedisProxy {
   cut(): Promise<void>;
   /** Keeps every connection open and passes nothing on, as when Redis hangs. */
   freeze(): void;
+  /** Freezes the connections that a role has now, and no later one: their peer has vanished without a word. */
+  vanish(role: string): void;
   restore(): Promise<void>;
   close(): Promise<void>;
 }
@@ -20,11 +22,17 @@ export interface RedisProxy {
 export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
   const target = new URL(redisUrl);
   const pairs = new Set<[Socket, Socket]>();
+  /** As each connection names itself when it begins. */
+  const roles = new Map<[Socket, Socket], string>();
   let frozen = false;
   const listener = (client: Socket) => {
     const upstream = connect(Number(target.port), target.hostname);
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
+    client.on("data", (chunk) => {
+      const role = roles.has(pair) ? undefined : /callseal:(\w+)/.exec(chunk.toString("latin1"))?.[1];
+      if (role !== undefined) roles.set(pair, role);
+    });
     for (const [from, to] of [pair, [upstream, client]] as const) {
       from.on("error", () => undefined);
       from.on("close", () => {
@@ -65,6 +73,10 @@ export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
       proxy.cuts += 1;
       frozen = true;
       for (const pair of pairs) hold(pair);
+    },
+    vanish(role) {
+      proxy.cuts += 1;
+      for (const pair of pairs) if (roles.get(pair) === role) hold(pair);
     },
     async restore() {
       if (frozen) {

@@ -10,8 +10,6 @@ import { showProgress } from "./show-progress.ts";
 const options = { output: { type: "string", short: "o" } } as const;
 
 export const auditExport: Command = {
-  name: "audit export",
-  summary: "write the audit trail as JSON Lines",
   help: `Usage: callseal audit export [--output <path>]
 
 Writes every entry of the audit trail as one line of JSON, with its hash and that of the entry before it, partition by
@@ -26,7 +24,7 @@ Exit code: 0 exported, 2 could not be exported.
 `,
   async run(args, terminal) {
     const { output } = readFlags(args, options);
-    const deployment = await openDeployment();
+    const deployment = await openDeployment(terminal);
     try {
       const target =
         output === undefined ? { write: terminal.out, close: async () => undefined } : await createFile(output);

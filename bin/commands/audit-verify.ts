@@ -14,8 +14,6 @@ const options = {
 } as const;
 
 export const auditVerify: Command = {
-  name: "audit verify",
-  summary: "check the audit trail, in Redis or in an export",
   help: `Usage: callseal audit verify [--file <export.jsonl>] [--anchors <file>] [--expect-head p<n>=[<sequence>:]<hash>]…
 
 Recomputes every hash of the audit trail and names the first entry of each partition that was removed, altered,
@@ -40,7 +38,9 @@ Exit code: 0 unbroken, 1 broken, 2 could not be verified.
       if (record.event.includes('"type":"audit_gap"')) gaps.push(record);
     };
     const verification =
-      flags.file === undefined ? await verifyRedis({ anchors, see }) : await verifyFile(flags.file, { anchors, see });
+      flags.file === undefined
+        ? await verifyRedis(terminal, { anchors, see })
+        : await verifyFile(flags.file, { anchors, see });
     return await report(verification, gaps, terminal);
   },
 };

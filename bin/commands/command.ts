@@ -1,13 +1,12 @@
-/** Where a command writes: its result to one, everything else to the other. */
+/** Where a command runs: its result goes to `out`, everything else to `err`. */
 export interface Terminal {
+  environment: Readonly<Record<string, string | undefined>>;
   out(text: string): Promise<void>;
   err(text: string): void;
 }
 
-/** One `callseal <name>`; resolves with its exit code: 0 well, 1 something is wrong with what was looked at. */
+/** One command of `callseal`; `run` resolves with its exit code: 0 well, 1 something is wrong with what was looked at. */
 export interface Command {
-  name: string;
-  summary: string;
   help: string;
   run(args: string[], terminal: Terminal): Promise<number>;
 }

@@ -1,7 +1,7 @@
 import { type Job, Queue } from "bullmq";
 import { type NotificationJob, notificationQueue } from "../../core/queue/notification-queue.ts";
 import { queuePrefix } from "../../core/queue/queues.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, type Terminal } from "./command.ts";
 import { openDeployment } from "./open-deployment.ts";
 
 export const filterOptions = {
@@ -36,8 +36,11 @@ export function parseSince(text: string | undefined, nowMs: number): number {
 }
 
 /** Opens the deployment's queue of notifications for `work`, and closes it again. */
-export async function withNotificationQueue<T>(work: (queue: Queue<NotificationJob>) => Promise<T>): Promise<T> {
-  const deployment = await openDeployment();
+export async function withNotificationQueue<T>(
+  terminal: Terminal,
+  work: (queue: Queue<NotificationJob>) => Promise<T>,
+): Promise<T> {
+  const deployment = await openDeployment(terminal);
   const queue = new Queue<NotificationJob>(notificationQueue.name, {
     connection: deployment.connections.open("queue"),
     prefix: queuePrefix(deployment.keyspace.prefix),

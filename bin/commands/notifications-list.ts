@@ -3,8 +3,6 @@ import { filterHelp, filterOptions, parseSince, readFailed, withNotificationQueu
 import { readFlags } from "./read-flags.ts";
 
 export const notificationsList: Command = {
-  name: "notifications list",
-  summary: "show events that could not be delivered to a tenant's webhook",
   help: `Usage: callseal notifications list [--tenant <id>] [--type <event type>] [--since <when>]
 
 Lists the notifications that were given up, the newest first: when, tenant, type of event, id of the event, host,
@@ -16,7 +14,7 @@ Exit code: 0 listed, 2 could not be listed.
   async run(args, terminal) {
     const { since, tenant, type } = readFlags(args, filterOptions);
     const filter = { tenant, type, sinceMs: parseSince(since, Date.now()) };
-    return await withNotificationQueue(async (queue) => {
+    return await withNotificationQueue(terminal, async (queue) => {
       let failed = 0;
       for await (const page of readFailed(queue, filter)) {
         for (const { data, finishedOn = 0, attemptsMade, failedReason } of page) {

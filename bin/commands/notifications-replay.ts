@@ -5,8 +5,6 @@ import { readFlags } from "./read-flags.ts";
 const options = { ...filterOptions, all: { type: "boolean" } } as const;
 
 export const notificationsReplay: Command = {
-  name: "notifications replay",
-  summary: "send again what could not be delivered",
   help: `Usage: callseal notifications replay --all | [--tenant <id>] [--type <event type>] [--since <when>]
 
 Puts notifications that were given up back into the queue, each with all its attempts. A receiver that had one already
@@ -22,7 +20,7 @@ Exit code: 0 queued again, 2 could not be.
       throw new CommandError("say what to send again: --tenant, --type, --since, or --all");
     }
     const filter = { tenant, type, sinceMs: parseSince(since, Date.now()) };
-    return await withNotificationQueue(async (queue) => {
+    return await withNotificationQueue(terminal, async (queue) => {
       // What is put back leaves the list that is being read, so all of it is read first.
       const ids: string[] = [];
       for await (const page of readFailed(queue, filter)) ids.push(...page.map((job) => job.id!));

@@ -2,7 +2,7 @@ import { ConfigError, loadConfig } from "../../core/config/config.ts";
 import { type Connections, createConnections, type RedisClient } from "../../core/redis/connections.ts";
 import type { Keyspace } from "../../core/redis/keys.ts";
 import { loadScripts, type RunScript } from "../../core/redis/scripts.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, type Terminal } from "./command.ts";
 
 /** The deployment that the environment describes, as far as a command needs it. */
 export interface OpenDeployment {
@@ -14,8 +14,8 @@ export interface OpenDeployment {
 }
 
 /** Connects to the deployment's Redis; a CommandError says why when that fails. */
-export async function openDeployment(): Promise<OpenDeployment> {
-  const config = readConfig();
+export async function openDeployment(terminal: Terminal): Promise<OpenDeployment> {
+  const config = readConfig(terminal);
   if (config.REDIS_URL === undefined) {
     throw new CommandError(
       "REDIS_URL is not set: give the Redis of the deployment, for example redis://localhost:6379",
@@ -37,9 +37,9 @@ export async function openDeployment(): Promise<OpenDeployment> {
   return { connections, redis, run, keyspace, close: () => connections.close() };
 }
 
-function readConfig() {
+function readConfig({ environment }: Terminal) {
   try {
-    return loadConfig();
+    return loadConfig(environment);
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message);
     throw error;

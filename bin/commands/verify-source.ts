@@ -5,7 +5,7 @@ import type { AuditRecord } from "../../core/audit/audit-record.ts";
 import { type ChainVerdict, ChainVerifier } from "../../core/audit/chain-verifier.ts";
 import { parseExportLine } from "../../core/audit/export-line.ts";
 import type { ChainAnchor } from "../../core/audit/parse-anchor.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, type Terminal } from "./command.ts";
 import { openDeployment } from "./open-deployment.ts";
 
 export interface Verification {
@@ -20,8 +20,8 @@ export interface VerifyOptions {
 }
 
 /** Verifies the chains in the deployment's Redis, while it is being written to. */
-export async function verifyRedis(options: VerifyOptions): Promise<Verification> {
-  const deployment = await openDeployment();
+export async function verifyRedis(terminal: Terminal, options: VerifyOptions): Promise<Verification> {
+  const deployment = await openDeployment(terminal);
   try {
     const chain = new AuditChain(deployment);
     const verdicts: ChainVerdict[] = [];
@@ -38,11 +38,9 @@ async function verifyPartition(chain: AuditChain, partition: number, options: Ve
   const verifier = new ChainVerifier(partition, anchorsOf(options.anchors, partition));
   const before = await chain.readHead(partition);
   for await (const page of chain.readRecords(partition)) {
-    for (const { record } of page) {
+    for (const { record, storedAs } of page) {
       options.see(record);
-      // The id of an entry is the event's own; whoever copies an entry to another place gives it another id.
-      if (record.event.includes(`"id":${JSON.stringify(record.eventId)}`)) verifier.add(record);
-      else verifier.addAltered(record, "it stands under the id of another event");
+      verifier.add(record, storedAs);
     }
   }
   return verifier.finish({ before, after: await chain.readHead(partition) });

@@ -59,14 +59,14 @@ export class AuditChain {
     return { sequence: Number(sequence ?? 0), hash: hash ?? "", id: id ?? "0-0" };
   }
 
-  /** The partition's records with the ids of their entries, oldest first, page by page. */
-  async *readRecords(partition: number): AsyncGenerator<{ entryId: string; record: AuditRecord }[]> {
+  /** The partition's records and the id of the event that each is kept under, oldest first, page by page. */
+  async *readRecords(partition: number): AsyncGenerator<{ storedAs: string; record: AuditRecord }[]> {
     const { audit } = outboxKeys(this.#options.keyspace, partition);
     let start = "-";
     for (;;) {
       const entries = (await this.#options.redis.xrange(audit, start, "+", "COUNT", pageSize)) as StreamEntry[];
-      if (entries.length > 0)
-        yield entries.map((entry) => ({ entryId: entry[0], record: readRecord(partition, entry) }));
+      const records = entries.map((entry) => readRecord(partition, entry));
+      if (records.length > 0) yield records;
       if (entries.length < pageSize) return;
       start = `(${entries.at(-1)![0]}`;
     }
@@ -92,16 +92,22 @@ export class AuditChain {
   }
 }
 
-function readRecord(partition: number, entry: StreamEntry): AuditRecord {
+function readRecord(partition: number, entry: StreamEntry): { storedAs: string; record: AuditRecord } {
   const [id, flat] = entry;
   const fields: Record<string, string> = {};
   for (let index = 0; index < flat.length; index += 2) fields[flat[index]!] = flat[index + 1]!;
-  return {
-    partition,
-    sequence: Number(fields["sequence"]),
-    previous: fields["previous"] ?? "",
-    hash: fields["hash"] ?? "",
-    eventId: `${id}-${partition}`,
-    event: fields["event"] ?? "",
-  };
+  const storedAs = `${id}-${partition}`;
+  const { event = "", hash = "", previous = "" } = fields;
+  const eventId = readId(event) ?? storedAs;
+  return { storedAs, record: { partition, sequence: Number(fields["sequence"]), previous, hash, eventId, event } };
+}
+
+/** Undefined when the text is no event any more; its hash will say so. */
+function readId(event: string): string | undefined {
+  try {
+    const { id } = JSON.parse(event) as { id?: unknown };
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return undefined;
+  }
 }

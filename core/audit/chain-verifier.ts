@@ -45,11 +45,12 @@ export class ChainVerifier {
     this.#anchors = anchors;
   }
 
-  add(record: AuditRecord): void {
+  /** `storedAs` is the id of the event under which the record is kept, when it is kept under one. */
+  add(record: AuditRecord, storedAs: string = record.eventId): void {
     this.#records += 1;
     if (this.#records === 1) this.#beginAfterAnchor(record);
     if (this.#fault) this.#lookForRemoved(record);
-    else this.#check(record);
+    else this.#check(record, storedAs);
   }
 
   /** An entry of which the caller knows already that it is not what was written. */
@@ -75,13 +76,13 @@ export class ChainVerifier {
     this.#met.add(anchor);
   }
 
-  #check(record: AuditRecord): void {
-    const fault = this.#findFault(record);
+  #check(record: AuditRecord, storedAs: string): void {
+    const fault = this.#findFault(record, storedAs);
     if (fault) this.#fault = { partition: this.#partition, ...fault };
     else this.#accept(record);
   }
 
-  #findFault(record: AuditRecord): Omit<ChainFault, "partition"> | undefined {
+  #findFault(record: AuditRecord, storedAs: string): Omit<ChainFault, "partition"> | undefined {
     const { sequence, eventId } = record;
     const expected = this.#sequence + 1;
     if (sequence > expected) return this.#describeRemoved(expected, record);
@@ -93,7 +94,8 @@ export class ChainVerifier {
       return { ...altered, detail: "it belongs to another partition" };
     }
     if (hashRecord(record) !== record.hash) return { ...altered, detail: "its content does not have its hash" };
-    return record.previous === this.#hash ? undefined : this.#describePredecessor(record);
+    if (record.previous !== this.#hash) return this.#describePredecessor(record);
+    return storedAs === eventId ? undefined : { ...altered, detail: "it is kept under the id of another event" };
   }
 
   #accept(record: AuditRecord): void {

@@ -25,6 +25,9 @@ export interface NotificationJobsOptions extends NotificationTargets {
 
 /** How often a worker may die with a notification in hand before it counts as failed: as often as it likes. */
 const maxStalledCount = 1000;
+/** What a killed worker had in hand is taken over after these two together; a living one renews its locks. */
+const lockDurationMs = 10_000;
+const stalledIntervalMs = 5000;
 const againAfterDrainMs = 1000;
 
 /** Takes notifications from their own queue, with a concurrency of their own: no call waits for them, nor they for one. */
@@ -40,6 +43,8 @@ export function takeNotificationJobs(options: NotificationJobsOptions): { close(
       prefix: queuePrefix(options.redisPrefix),
       concurrency: options.concurrency,
       maxStalledCount,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
       settings: {
         backoffStrategy: (made, _type, error) => (options.retryDelayMs ?? spreadRetries)(made, error),
       },

@@ -6,11 +6,13 @@ import { AuditChain } from "../../core/audit/audit-chain.ts";
 import { hashRecord } from "../../core/audit/audit-record.ts";
 import type { StreamEntry } from "../../core/outbox/outbox-batch.ts";
 import { outboxKeys } from "../../core/redis/keys.ts";
+import { notifiedTenant, openConsumers } from "../notifications/open-consumers.ts";
 import { appendEvents } from "../outbox/start-reader.ts";
 import { liveADay, recordTheDay } from "../support/live-a-day.ts";
 import type { Core } from "../support/open-core.ts";
 import { environmentOf, runCallseal, spawnCallseal } from "../support/run-callseal.ts";
 import { useCore } from "../support/use-core.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { closedPort } from "../worker/delivery/start-target.ts";
 
 const fixture = useCore();
@@ -157,6 +159,23 @@ describe("callseal audit verify", () => {
     expect((await runCallseal(["audit", "verify"], environment)).code).toBe(1);
     expect((await runCallseal(["audit", "verify", "--expect-head", anchor], environment)).code).toBe(0);
     expect((await runCallseal(["audit", "verify", "--expect-head", anchor.slice(0, -1)], environment)).code).toBe(2);
+  });
+});
+
+describe("a worker", () => {
+  test("[A12] logs where the chains end when they have grown, fit to be anchors", async () => {
+    const { core, environment } = await openTrail();
+    const { logs } = openConsumers(fixture, core, { tenants: [notifiedTenant([])], tuning: { anchorEveryMs: 20 } });
+    const anchored = () => logs.filter(({ event }) => event === "audit.anchored");
+    await waitFor("the ends are logged", () => anchored().length === 1);
+    await appendEvents(core, 4, "more");
+    await waitFor("they are logged again", () => anchored().length > 1);
+    const heads = anchored().flatMap((line) => line["heads"] as string[]);
+    expect(heads.length).toBeGreaterThan(2);
+    const args = heads.flatMap((head) => ["--expect-head", head]);
+    expect((await runCallseal(["audit", "verify", ...args], environment)).code).toBe(0);
+    const forged = heads[0]!.replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+    expect((await runCallseal(["audit", "verify", "--expect-head", forged], environment)).code).toBe(1);
   });
 });
 

@@ -14,6 +14,7 @@ import { createGuardedDispatcher } from "../delivery/guarded-dispatcher.ts";
 import { queueNotifications } from "../notifications/queue-notifications.ts";
 import { takeNotificationJobs } from "../notifications/take-notification-jobs.ts";
 import { countEvents } from "./count-events.ts";
+import { logChainEnds } from "./log-chain-ends.ts";
 import { createOutboxMetrics, type OutboxMetrics } from "./outbox-metrics.ts";
 
 export interface OutboxConsumersOptions {
@@ -38,7 +39,11 @@ export interface OutboxTuning {
   /** Milliseconds for one attempt. Default 10,000. */
   timeoutMs: number;
   retryDelayMs: (attemptsMade: number, error?: Error) => number;
+  /** How often the ends of the audit chains are logged. Default 600,000 ms. */
+  anchorEveryMs: number;
 }
+
+const anchorEveryMs = 600_000;
 
 /** What makes of a worker's outbox an audit trail, tenants' notifications and metrics. */
 export interface OutboxConsumers {
@@ -61,9 +66,16 @@ export function startOutboxConsumers(options: OutboxConsumersOptions): OutboxCon
       handle: async (batch) => countEvents(batch, { counter: metrics.events, tenants: options.tenants }),
     }),
   ];
+  const ends = logChainEnds({
+    chain,
+    partitions: options.keyspace.partitions,
+    logger: options.logger,
+    everyMs: options.tuning?.anchorEveryMs ?? anchorEveryMs,
+    onFault: (error) => options.onFault("audit.unanchored", error, {}),
+  });
   let closing: Promise<void> | undefined;
   const close = async () => {
-    await Promise.all(readers.map((reader) => reader.close()));
+    await Promise.all([ends.close(), ...readers.map((reader) => reader.close())]);
     await notifications.close();
   };
   return {

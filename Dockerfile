@@ -30,6 +30,8 @@ COPY tools/check-health.mjs tools/
 COPY core core
 COPY server server
 COPY worker worker
+COPY bin/callseal.ts bin/
+COPY bin/commands bin/commands
 USER node
 ENV NODE_ENV=production PORT=8080
 EXPOSE 8080

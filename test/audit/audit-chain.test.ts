@@ -74,7 +74,7 @@ describe("the audit trail", () => {
     await chains[0].record({ partition: 0, entries: entries.slice(0, 5), again: true });
     await chains[1].record({ partition: 0, entries: entries.slice(3, 8), again: false });
     // With holes: a claim gives out what its owner left, and not what lies between.
-    await chains[0].record({ partition: 0, entries: [entries[8]!, entries[11]!], again: true });
+    await chains[1].record({ partition: 0, entries: [entries[8]!, entries[11]!], again: true });
     await chains[1].record({ partition: 0, entries: entries.slice(15, 18), again: false });
     await chains[1].record({ partition: 0, entries: entries.slice(9, 10), again: true });
     await chains[0].record({ partition: 0, entries: [], again: false });

@@ -23,7 +23,7 @@ Measures Callseal against a floor of bare parts and against a peer, on this mach
   --only P1,P5     these figures alone (P1 to P10)
   --out <folder>   where bench.json and bench.svg are written (default .data/bench)
   --patience <s>   wait so long, before each figure, for the machine to be quiet (default 0)
-  --profile        also writes CPU profiles and flame graphs of gateways and workers; slows them a little
+  --profile        also takes CPU profiles, flame graphs and (P4) heap snapshots; slows what is measured
   --help           this text
 
 Let the machine be idle: nothing else should run on it. docs/PERFORMANCE.md says what each figure is.`;

@@ -1,7 +1,11 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Figure, FigureContext } from "../figure.ts";
 import type { CrowdKind } from "../load/socket-crowd.ts";
 import { ratioGoal, valueRow } from "../measure/rounds.ts";
+import { formatNumber } from "../report/format-number.ts";
+import { summarizeGrowth } from "../report/summarize-heap.ts";
 import { type BenchDevice, enrolDevices } from "../stack/enrol-devices.ts";
 import type { RemoteCalls } from "../stack/remote-calls.ts";
 import type { Child } from "../stack/start-child.ts";
@@ -53,6 +57,8 @@ export const memoryPerSocket: Figure = {
       ],
       notes: [
         `${count} sockets beyond the first ${baseline}, from 127.0.0.2 to 127.0.0.5 with a browser's headers, after forced garbage collection.`,
+        ...describeBytes("Callseal", ours.bytes),
+        ...describeBytes("plain socket.io", socketIo.bytes),
         `Connected a second: ours ${ours.perSecond}, plain socket.io ${socketIo.perSecond}, bare ws ${ws.perSecond}.`,
       ],
     };
@@ -76,14 +82,41 @@ async function measureCrowd(
     return await child.calls.call<NodeJS.MemoryUsage>("memory");
   };
   const before = await grow(devices.slice(0, baseline), baseline);
+  const heap = await openHeapDiary(context, child, crowd.kind);
   context.progress(`${crowd.kind}: ${count} sockets`);
   const startedAt = performance.now();
   const after = await grow(devices.slice(baseline), baseline + count);
   const seconds = (performance.now() - startedAt - settleMs) / 1000;
+  const bytes = await heap?.finish(count);
   await load.call("closeSockets");
   return {
+    bytes,
     residentKb: (after.rss - before.rss) / count / 1024,
     heapKb: (after.heapUsed - before.heapUsed) / count / 1024,
     perSecond: Math.round(count / seconds),
   };
+}
+
+/** With `--profile`: what the heap gained between two snapshots, object by object. */
+async function openHeapDiary(context: FigureContext, child: Child, kind: CrowdKind) {
+  const folder = context.profiles;
+  if (folder === undefined) return undefined;
+  await mkdir(folder, { recursive: true });
+  const file = (when: string) => resolve(folder, `${kind}-${when}.heapsnapshot`);
+  await child.calls.call("snapshot", file("before"));
+  return {
+    finish: async (sockets: number) => {
+      await child.calls.call("snapshot", file("after"));
+      return await summarizeGrowth({ before: file("before"), after: file("after") }, sockets);
+    },
+  };
+}
+
+function describeBytes(name: string, growth: Awaited<ReturnType<typeof summarizeGrowth>> | undefined): string[] {
+  if (growth === undefined) return [];
+  const total = growth.reduce((sum, { bytesPerSocket }) => sum + bytesPerSocket, 0);
+  const largest = growth.slice(0, 24).map(({ name: what, perSocket, bytesPerSocket }) => {
+    return `${what} ${Math.round(bytesPerSocket)} (${formatNumber(perSocket)})`;
+  });
+  return [`Heap bytes a socket of ${name}, ${Math.round(total)} in all, and how many objects: ${largest.join(", ")}.`];
 }

@@ -1,17 +1,13 @@
-import { readFile } from "node:fs/promises";
 import type { AuditRecord } from "../../core/audit/audit-record.ts";
 import type { ChainVerdict } from "../../core/audit/chain-verifier.ts";
-import { type ChainAnchor, formatAnchor, parseAnchor } from "../../core/audit/parse-anchor.ts";
-import { type Command, CommandError, type Terminal } from "./command.ts";
+import { formatAnchor } from "../../core/audit/parse-anchor.ts";
+import type { Command, Terminal } from "./command.ts";
+import { anchorHelp, anchorOptions, readAnchors } from "./read-anchors.ts";
 import { readFlags } from "./read-flags.ts";
 import { showProgress } from "./show-progress.ts";
 import { type Verification, verifyFile, verifyRedis } from "./verify-source.ts";
 
-const options = {
-  file: { type: "string" },
-  "expect-head": { type: "string", multiple: true },
-  anchors: { type: "string" },
-} as const;
+const options = { file: { type: "string" }, ...anchorOptions } as const;
 
 export const auditVerify: Command = {
   help: `Usage: callseal audit verify [--file <export.jsonl>] [--anchors <file>] [--expect-head p<n>=[<sequence>:]<hash>]…
@@ -20,9 +16,7 @@ Recomputes every hash of the audit trail and names the first entry of each parti
 reordered or duplicated. Without --file the deployment's Redis (REDIS_URL) is read, while it is in use.
 
   --file <path>         verify an export instead, "-" for standard input; needs no Redis
-  --anchors <path>      ends of chains that an earlier verification printed; each has to be in its chain
-  --expect-head <end>   one such end; may be repeated
-
+${anchorHelp}
 A whole trail prints one line a partition with its number of entries and its end, fit for --anchors: keep them where
 whoever can write to Redis cannot. Without them nobody can see that a trail was cut at its end, or made anew.
 
@@ -30,7 +24,7 @@ Exit code: 0 unbroken, 1 broken, 2 could not be verified.
 `,
   async run(args, terminal) {
     const flags = readFlags(args, options);
-    const anchors = await readAnchors(flags["expect-head"] ?? [], flags.anchors);
+    const anchors = await readAnchors(flags);
     const gaps: AuditRecord[] = [];
     const progress = showProgress(terminal, (count) => `${count.toLocaleString("en")} entries verified so far`);
     const see = (record: AuditRecord) => {
@@ -41,31 +35,16 @@ Exit code: 0 unbroken, 1 broken, 2 could not be verified.
       flags.file === undefined
         ? await verifyRedis(terminal, { anchors, see })
         : await verifyFile(flags.file, { anchors, see });
-    return await report(verification, gaps, terminal);
+    for (const gap of gaps) await terminal.out(`# gap noted at p${gap.partition} #${gap.sequence}: ${gap.event}\n`);
+    return await reportVerdicts(verification, terminal);
   },
 };
 
-async function readAnchors(given: readonly string[], path: string | undefined): Promise<ChainAnchor[]> {
-  const lines = path === undefined ? [] : (await readText(path)).split(/\r?\n/);
-  const fromFile = lines.map((line) => line.replace(/#.*$/, "").trim()).filter((line) => line !== "");
-  return [...given, ...fromFile].map((text) => {
-    const anchor = parseAnchor(text);
-    if (!anchor) throw new CommandError(`"${text}" is not p<number>=<hash> or p<number>=<sequence>:<hash>`);
-    return anchor;
-  });
-}
-
-async function readText(path: string): Promise<string> {
-  return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(`${path} cannot be read: ${error.code}`);
-  });
-}
-
-async function report(verification: Verification, gaps: readonly AuditRecord[], terminal: Terminal): Promise<number> {
+/** Says of every chain how far it holds; resolves with the exit code. */
+export async function reportVerdicts(verification: Verification, terminal: Terminal): Promise<number> {
   const { verdicts, badLines } = verification;
   for (const verdict of verdicts) if (verdict.records > 0 || verdict.fault) await terminal.out(describe(verdict));
   for (const { line, detail } of badLines) await terminal.out(`# line ${line}: BROKEN: ${detail}\n`);
-  for (const gap of gaps) await terminal.out(`# gap noted at p${gap.partition} #${gap.sequence}: ${gap.event}\n`);
   const broken = verdicts.filter(({ fault }) => fault).length;
   const records = verdicts.reduce((sum, verdict) => sum + verdict.records, 0).toLocaleString("en");
   if (broken === 0 && badLines.length === 0) {

@@ -13,6 +13,11 @@ const commands: readonly { name: string; summary: string; load: () => Promise<Co
     load: async () => (await import("./audit-export.ts")).auditExport,
   },
   {
+    name: "audit prune",
+    summary: "remove from Redis what was exported and anchored",
+    load: async () => (await import("./audit-prune.ts")).auditPrune,
+  },
+  {
     name: "notifications list",
     summary: "show events that could not be delivered to a tenant's webhook",
     load: async () => (await import("./notifications-list.ts")).notificationsList,

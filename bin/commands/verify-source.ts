@@ -23,9 +23,12 @@ export interface VerifyOptions {
 export async function verifyRedis(terminal: Terminal, options: VerifyOptions): Promise<Verification> {
   const deployment = await openDeployment(terminal);
   try {
+    const { partitions } = deployment.keyspace;
+    const beyond = options.anchors.find(({ partition }) => partition >= partitions);
+    if (beyond) throw new CommandError(`p${beyond.partition} is anchored, and CALLSEAL_PARTITIONS is ${partitions}`);
     const chain = new AuditChain(deployment);
     const verdicts: ChainVerdict[] = [];
-    for (let partition = 0; partition < deployment.keyspace.partitions; partition += 1) {
+    for (let partition = 0; partition < partitions; partition += 1) {
       verdicts.push(await verifyPartition(chain, partition, options));
     }
     return { verdicts, badLines: [] };

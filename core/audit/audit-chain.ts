@@ -24,7 +24,7 @@ export interface AuditChainOptions {
 
 const pageSize = 256;
 
-/** The audit trail in Redis: one hash chain a partition, appended in the order of the outbox and never trimmed. */
+/** The audit trail in Redis: one hash chain a partition, appended in the order of the outbox; only an operator removes from it. */
 export class AuditChain {
   readonly #options: AuditChainOptions;
   /** Where chains ended when we looked last: a guess that saves a round trip, corrected by the script. */
@@ -70,6 +70,13 @@ export class AuditChain {
       if (entries.length < pageSize) return;
       start = `(${entries.at(-1)![0]}`;
     }
+  }
+
+  /** Removes the partition's records up to and with that of an event, and says how many those were. */
+  async removeUpTo(partition: number, eventId: string): Promise<number> {
+    const { audit } = outboxKeys(this.#options.keyspace, partition);
+    const [ms = "0", sequence = "0"] = eventId.split("-");
+    return await this.#options.redis.xtrim(audit, "MINID", `${ms}-${Number(sequence) + 1}`);
   }
 
   async #append(partition: number, head: ChainHead, entries: readonly StreamEntry[]): Promise<ChainHead> {

@@ -61,6 +61,7 @@ export class ChainVerifier {
 
   /** `heads`: where the chain's keeper said that it ends, before and after it was read. */
   finish(heads?: { before: Head; after: Head }): ChainVerdict {
+    if (heads !== undefined && this.#records === 0) this.#beginAtHead(heads);
     if (!this.#fault && heads !== undefined) this.#checkHeads(heads.before, heads.after);
     for (const anchor of this.#anchors) if (!this.#fault) this.#checkAnchor(anchor);
     const end = { partition: this.#partition, records: this.#records, sequence: this.#sequence, hash: this.#hash };
@@ -70,10 +71,23 @@ export class ChainVerifier {
   /** What stood before an anchored end may have been taken away on purpose, after an export. */
   #beginAfterAnchor(record: AuditRecord): void {
     const anchor = this.#anchors.find(({ sequence }) => sequence !== undefined && sequence === record.sequence - 1);
-    if (anchor?.sequence === undefined) return;
-    this.#sequence = anchor.sequence;
-    this.#hash = anchor.hash;
-    this.#met.add(anchor);
+    if (anchor?.sequence !== undefined) this.#beginAt({ sequence: anchor.sequence, hash: anchor.hash });
+  }
+
+  /** Anchors of what stood before were left behind with it. */
+  #beginAt(end: Head): void {
+    this.#sequence = end.sequence;
+    this.#hash = end.hash;
+    for (const anchor of this.#anchors) {
+      const { sequence = Number.POSITIVE_INFINITY, hash } = anchor;
+      if (sequence < end.sequence || hash === end.hash) this.#met.add(anchor);
+    }
+  }
+
+  /** A chain of which everything was taken away after an export ends where it was anchored. */
+  #beginAtHead({ before }: { before: Head }): void {
+    const anchored = this.#anchors.some(({ sequence, hash }) => sequence === before.sequence && hash === before.hash);
+    if (anchored) this.#beginAt(before);
   }
 
   #check(record: AuditRecord, storedAs: string): void {

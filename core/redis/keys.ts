@@ -10,7 +10,7 @@ import { createHash, createHmac } from "node:crypto";
  * | `…:{p<n>}:call:<h>:<generation>` | hash | its TTL and `retention.sessionSeconds` |
  * | `…:{p<n>}:outbox` | stream | registered data, bounded in length |
  * | `…:{p<n>}:readers` | hash | registered data: how far each group of consumers is |
- * | `…:{p<n>}:audit` | stream | registered data, never trimmed |
+ * | `…:{p<n>}:audit` | stream | registered data, removed only by `callseal audit prune` |
  * | `…:{p<n>}:audit:head` | hash | registered data |
  * | `…:{p<n>}:due`, `…:{p<n>}:owed` | sorted set | registered data, emptied by the work itself |
  * | `…:{p<n>}:subject:<suid>`, `…:{p<n>}:devices:<suid>`, `…:{p<n>}:device:<zid>` | hash, set | registered data |

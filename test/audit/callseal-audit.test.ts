@@ -162,6 +162,58 @@ describe("callseal audit verify", () => {
   });
 });
 
+describe("callseal audit prune", () => {
+  test("[A26] removes what is anchored, and what is left goes on and is verified from there", async () => {
+    const { core, environment } = await openTrail(30);
+    const anchors = join(await makeFolder(), "heads.txt");
+    await writeFile(anchors, (await runCallseal(["audit", "verify"], environment)).out);
+    await appendEvents(core, 10, "more");
+    await recordTheDay(core);
+    const pruned = await spawnCallseal(["audit", "prune", "--anchors", anchors], { environment });
+    expect(pruned).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringMatching(/^p0=\d+:[0-9a-f]{64} # \d+ entries removed\np1=/),
+    });
+    const left = await Promise.all([0, 1].map((p) => core.redis.xlen(outboxKeys(core.keyspace, p).audit)));
+    expect(left[0]! + left[1]!).toBe(10);
+    const anchored = ["audit", "verify", "--anchors", anchors];
+    expect(await runCallseal(anchored, environment)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("unbroken: 10"),
+    });
+    expect((await runCallseal(["audit", "verify"], environment)).code).toBe(1);
+
+    const ends = (await runCallseal(anchored, environment)).out;
+    await writeFile(anchors, ends, { flag: "a" });
+    expect((await runCallseal(["audit", "prune", "--anchors", anchors], environment)).code).toBe(0);
+    expect((await runCallseal(anchored, environment)).code).toBe(0);
+    await appendEvents(core, 5, "last");
+    await recordTheDay(core);
+    expect(await runCallseal(anchored, environment)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("unbroken: 5"),
+    });
+  });
+
+  test("[A26] removes nothing of a trail that is broken, or without an anchor in it", async () => {
+    const { core, environment } = await openTrail(30);
+    const entries = await readEntries(core);
+    const end = `p1=${entries.length}:${fieldOf(entries.at(-1)!, "hash")}`;
+    const prune = (...args: string[]) => runCallseal(["audit", "prune", ...args], environment);
+    expect((await prune()).code).toBe(2);
+    expect(await prune("--expect-head", end.replace("p1=", "p7="))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("CALLSEAL_PARTITIONS is 2"),
+    });
+    expect((await prune("--expect-head", `p1=3:${"0".repeat(64)}`)).code).toBe(1);
+    await core.redis.xdel(auditOf(core), entries[2]![0]);
+    const broken = await prune("--expect-head", end);
+    expect(broken).toMatchObject({ code: 1, out: expect.stringContaining("removed at #3") });
+    expect(await core.redis.xlen(auditOf(core))).toBe(entries.length - 1);
+  });
+});
+
 describe("a worker", () => {
   test("[A12] logs where the chains end when they have grown, fit to be anchors", async () => {
     const { core, environment } = await openTrail();

@@ -124,4 +124,13 @@ describe("an anchored end", () => {
     expect(verify(without(1, 2), [anchor(2, "0".repeat(64))]).fault).toMatchObject({ kind: "altered" });
     expect(verify(without(1, 2, 3), [anchor(2)]).fault).toMatchObject({ kind: "removed" });
   });
+
+  test("[A12] that is older than the beginning asks nothing of what was removed", () => {
+    expect(verify(without(1, 2, 3), [anchor(1), anchor(3)]).fault).toBeUndefined();
+    const verifier = new ChainVerifier(3, [anchor(4), anchor(6)]);
+    const head = { sequence: 6, hash: at(6).hash };
+    expect(verifier.finish({ before: head, after: head })).toEqual({ partition: 3, records: 0, ...head });
+    const cut = new ChainVerifier(3, [anchor(4)]);
+    expect(cut.finish({ before: head, after: head }).fault).toMatchObject({ kind: "removed" });
+  });
 });

@@ -70,6 +70,8 @@ class Reader {
     this.#options = options;
     this.#partitions = Array.from({ length: options.keyspace.partitions }, (_, partition) => partition);
     this.#positions = this.#partitions.map(() => "0-0");
+    // After a failover the group may stand where it stood before: what we know of it is from another server.
+    options.redis.on("ready", () => this.#positions.fill("0-0"));
   }
 
   async run(): Promise<void> {

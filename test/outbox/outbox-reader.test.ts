@@ -146,6 +146,27 @@ describe("a group of consumers", () => {
     await acknowledged(core);
   });
 
+  test("[A5] a group that a failover set back is given again what it had after that", async () => {
+    const core = fixture.open({ partitions: 1 });
+    const { outbox, readers } = outboxKeys(core.keyspace, 0);
+    const { seen, handle } = noting();
+    const reader = startReader(core, { handle });
+    fixture.closeAfter(reader.close);
+    await appendEvents(core, 5);
+    await waitFor("the events are there", () => seen.length === 5);
+    await acknowledged(core);
+    const entries = (await core.redis.xrange(outbox, "-", "+")) as [string, string[]][];
+    const isWaiting = (line: string) => / name=callseal:outbox /.test(line) && / flags=b /.test(line);
+    const waiting = await waitFor("the reader waits", async () => (await fixture.clients()).find(isWaiting));
+    // What a replica that was two events behind would know, and the connection that a failover ends.
+    await core.redis.xgroup("SETID", outbox, "webhooks", entries[2]![0]);
+    await core.redis.hset(readers, { "webhooks:id": entries[2]![0], "webhooks:read": "3" });
+    await core.redis.client("KILL", "ID", /\bid=(\d+)/.exec(waiting)![1]!);
+    await waitFor("the last two are there again", () => seen.length === 7);
+    expect(seen.slice(5).toSorted()).toEqual(entries.slice(3).map(correlationOf).toSorted());
+    expect(reader.gaps).toEqual([]);
+  });
+
   test("[A6] a reader that is closed handles and acknowledges what it has in hand, and ends at once when it waits", async () => {
     const core = fixture.open();
     let [started, finished] = [0, 0];

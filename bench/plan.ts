@@ -16,7 +16,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   full: {
     name: "full",
     latency: { rounds: 5, samples: 400, warmUp: 400, ratePerSecond: 100, devices: 40 },
-    throughput: { rounds: 4, seconds: 6, warmUpSeconds: 8, concurrency: 32 },
+    throughput: { rounds: 4, seconds: 6, warmUpSeconds: 12, concurrency: 32 },
     sockets: { count: 10_000, baseline: 200 },
     waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
     stored: { rounds: 3, seconds: 5, levels: [1000, 100_000, 1_000_000] },
@@ -27,7 +27,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   quick: {
     name: "quick",
     latency: { rounds: 3, samples: 150, warmUp: 200, ratePerSecond: 100, devices: 20 },
-    throughput: { rounds: 2, seconds: 3, warmUpSeconds: 5, concurrency: 32 },
+    throughput: { rounds: 2, seconds: 3, warmUpSeconds: 6, concurrency: 32 },
     sockets: { count: 2000, baseline: 200 },
     waiting: { rounds: 1, samples: 100, levels: [1, 1000, 4000] },
     stored: { rounds: 1, seconds: 2, levels: [1000, 100_000] },

@@ -1,5 +1,6 @@
-import type { FigureContext } from "../figure.ts";
+import type { FigureContext, Goal } from "../figure.ts";
 import type { ConfirmRoundResult } from "../load/confirm-load.ts";
+import { ratioGoal } from "../measure/rounds.ts";
 import type { RemoteCalls } from "../stack/remote-calls.ts";
 
 export interface ConfirmRounds {
@@ -23,4 +24,12 @@ export async function measureConfirms(context: FigureContext, load: RemoteCalls)
     for (const name of order) measured[name].push(await round(name, samples));
   }
   return measured;
+}
+
+/** Ours to the floor's, round by round, at each percentile that has a goal. */
+export function percentileGoals(rounds: ConfirmRounds, most: Record<"p50" | "p99", number>): Goal[] {
+  return (["p50", "p99"] as const).map((percentile) => {
+    const of = (list: readonly ConfirmRoundResult[]) => list.map(({ arrival }) => arrival[percentile]);
+    return ratioGoal(percentile, { ours: of(rounds.ours), reference: of(rounds.floor) }, { atMost: most[percentile] });
+  });
 }

@@ -1,12 +1,12 @@
 import type { Figure, FigureContext, Row } from "../figure.ts";
 import type { FloorParts } from "../load/floor-parts.ts";
-import { latencyRow, ratioGoal } from "../measure/rounds.ts";
+import { latencyRow } from "../measure/rounds.ts";
 import { enrolDevices } from "../stack/enrol-devices.ts";
 import { newKeyPair } from "../stack/new-key-pair.ts";
 import { startDeployment } from "../stack/start-deployment.ts";
 import { startFloor } from "../stack/start-floor.ts";
 import { startLoad } from "../stack/start-load.ts";
-import { measureConfirms } from "./measure-confirms.ts";
+import { measureConfirms, percentileGoals } from "./measure-confirms.ts";
 
 /** P1: from the device's frame to the answer of a poll that waits on another gateway. */
 export const confirmToPoll: Figure = {
@@ -39,10 +39,6 @@ export const confirmToPoll: Figure = {
     });
     const ours = rounds.ours.map(({ arrival }) => arrival);
     const floor = rounds.floor.map(({ arrival }) => arrival);
-    const pairs = (percentile: "p50" | "p99") => ({
-      ours: ours.map((round) => round[percentile]),
-      reference: floor.map((round) => round[percentile]),
-    });
     return {
       rows: [
         latencyRow("Callseal", ours),
@@ -57,7 +53,7 @@ export const confirmToPoll: Figure = {
         ),
         ...partRows(parts),
       ],
-      goals: [ratioGoal("p50", pairs("p50"), { atMost: 1.5 }), ratioGoal("p99", pairs("p99"), { atMost: 2.5 })],
+      goals: percentileGoals(rounds, { p50: 1.5, p99: 2.5 }),
       notes: ["The ratio is to the bare chain: percentiles of a sum are not sums of percentiles."],
     };
   },

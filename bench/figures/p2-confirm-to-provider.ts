@@ -1,12 +1,12 @@
 import type { Figure, FigureContext } from "../figure.ts";
-import { latencyRow, ratioGoal } from "../measure/rounds.ts";
+import { latencyRow } from "../measure/rounds.ts";
 import { enrolDevices } from "../stack/enrol-devices.ts";
 import { newKeyPair } from "../stack/new-key-pair.ts";
 import type { RemoteCalls } from "../stack/remote-calls.ts";
 import { startDeployment } from "../stack/start-deployment.ts";
 import { startFloor } from "../stack/start-floor.ts";
 import { startLoad } from "../stack/start-load.ts";
-import { measureConfirms } from "./measure-confirms.ts";
+import { measureConfirms, percentileGoals } from "./measure-confirms.ts";
 
 /** P2: from the device's frame to the request that moves the call, through BullMQ and the worker. */
 export const confirmToProvider: Figure = {
@@ -29,13 +29,9 @@ export const confirmToProvider: Figure = {
     const rounds = await measureConfirms(context, load);
     const ours = rounds.ours.map(({ arrival }) => arrival);
     const floor = rounds.floor.map(({ arrival }) => arrival);
-    const pairs = (percentile: "p50" | "p99") => ({
-      ours: ours.map((round) => round[percentile]),
-      reference: floor.map((round) => round[percentile]),
-    });
     return {
       rows: [latencyRow("Callseal", ours), latencyRow("floor: the bare chain and a minimal BullMQ worker", floor)],
-      goals: [ratioGoal("p50", pairs("p50"), { atMost: 1.3 }), ratioGoal("p99", pairs("p99"), { atMost: 2 })],
+      goals: percentileGoals(rounds, { p50: 1.3, p99: 2 }),
       notes: ["The provider is an HTTP server in the load's process, so that one clock measures both ends."],
     };
   },

@@ -1,15 +1,31 @@
-import type { Figure } from "../figure.ts";
+import type { Figure, FigureContext } from "../figure.ts";
 import { ratioGoal, valueRow } from "../measure/rounds.ts";
 import { enrolDevices } from "../stack/enrol-devices.ts";
 import { newKeyPair } from "../stack/new-key-pair.ts";
 import { processorMs, spentMs } from "../stack/processor-time.ts";
-import { startDeployment } from "../stack/start-deployment.ts";
+import type { RemoteCalls } from "../stack/remote-calls.ts";
+import { type Deployment, startDeployment } from "../stack/start-deployment.ts";
 import { startFloor } from "../stack/start-floor.ts";
 import { startLoad } from "../stack/start-load.ts";
 
 interface Done {
   done: number;
   seconds: number;
+}
+
+/** One side of the comparison: how to load it, and the processes that serve it. */
+interface Side {
+  run: (seconds: number) => Promise<Done>;
+  pids: number[];
+}
+
+/** A round of ours; CPU in microseconds a verification. */
+interface Round {
+  done: number;
+  perSecond: number;
+  gatewayUs: number;
+  workerUs: number;
+  redisUs: number;
 }
 
 /** P3: whole verifications per second of CPU that gateway and worker spend, against the CIBA flow of oidc-provider. */
@@ -20,60 +36,87 @@ export const verificationsPerCpu: Figure = {
     const { rounds, seconds, warmUpSeconds, concurrency } = context.plan.throughput;
     context.progress("starting a gateway, a worker, and oidc-provider on the same Redis");
     const load = await startLoad(context);
-    const providerUrl = await load.call<string>("providerUrl");
-    const deployment = await startDeployment(context, { workers: 1, providerUrl });
-    const { access, gateways, workers, redis } = deployment;
-    const devices = await enrolDevices(access, concurrency);
-    const gatewayUrls = gateways.map(({ url }) => url);
-    await load.call("openVerifications", { name: "ours", access, devices, gatewayUrls, provider: "twilio" });
-    const answering = newKeyPair();
-    const peer = await startFloor(context, "peer/ciba-provider", {
-      REDIS_URL: access.redisUrl,
-      PEER_DEVICE_JWK: answering.publicJwk,
-      PEER_SIGNING_JWK: JSON.stringify({ ...newKeyPair().privateJwk, alg: "ES256", use: "sig" }),
-    });
-    const target = { url: peer.url, privateJwk: answering.privateJwk };
-    const runs = {
-      ours: (run: object) => load.call<Done>("runVerifications", { name: "ours", ...run }),
-      peer: (run: object) => load.call<Done>("runCiba", { target, run }),
-    };
-    const gatewayPids = gateways.map(({ pid }) => pid);
-    const pids = { ours: [...gatewayPids, ...workers.map(({ pid }) => pid)], peer: [peer.pid] };
-    const perCpu = { ours: [] as number[], peer: [] as number[] };
-    const gatewayUs: number[] = [];
-    const redisUs: number[] = [];
-    const perSecond: number[] = [];
-    let samples = 0;
+    const { deployment, ours } = await openOurs(context, load);
+    const peer = await openPeer(context, load, deployment.access.redisUrl);
+    const measured: Round[] = [];
+    const peerRates: number[] = [];
+    let peerDone = 0;
     // At first most of the time goes into compiling what runs often.
-    for (const name of ["peer", "ours"] as const) await runs[name]({ seconds: warmUpSeconds, concurrency });
+    for (const side of [peer, ours]) await side.run(warmUpSeconds);
     for (let round = 0; round < rounds; round += 1) {
       context.progress(`round ${round + 1} of ${rounds}: ${concurrency} at once for ${seconds} s, peer and ours`);
-      for (const name of round % 2 === 0 ? (["peer", "ours"] as const) : (["ours", "peer"] as const)) {
-        const before = { gateway: processorMs(gatewayPids), redis: processorMs([redis.pid]) };
-        const { result, cpuMs } = await spentMs(pids[name], () => runs[name]({ seconds, concurrency }));
-        perCpu[name].push((result.done * 1000) / cpuMs);
-        if (name === "peer") continue;
-        samples += result.done;
-        perSecond.push(result.done / result.seconds);
-        gatewayUs.push(((processorMs(gatewayPids) - before.gateway) * 1000) / result.done);
-        redisUs.push(((processorMs([redis.pid]) - before.redis) * 1000) / result.done);
-      }
+      if (round % 2 === 1) measured.push(await measureOurs(ours, deployment, seconds));
+      const { result, cpuMs } = await spentMs(peer.pids, () => peer.run(seconds));
+      peerRates.push((result.done * 1000) / cpuMs);
+      peerDone += result.done;
+      if (round % 2 === 0) measured.push(await measureOurs(ours, deployment, seconds));
     }
+    const rates = measured.map(({ gatewayUs, workerUs }) => 1e6 / (gatewayUs + workerUs));
+    const done = measured.reduce((sum, round) => sum + round.done, 0);
+    const row = (name: string, pick: (round: Round) => number) => valueRow(name, "us CPU", measured.map(pick), done);
     return {
       rows: [
-        valueRow("Callseal: gateway and worker", "per CPU-second", perCpu.ours, samples),
-        valueRow("oidc-provider, CIBA", "per CPU-second", perCpu.peer),
-        valueRow("Callseal: gateway, a verification", "us CPU", gatewayUs),
+        valueRow("Callseal: gateway and worker", "per CPU-second", rates, done),
+        valueRow("oidc-provider, CIBA", "per CPU-second", peerRates, peerDone),
+        row("Callseal: gateway, a verification", ({ gatewayUs }) => gatewayUs),
+        row("Callseal: worker, a verification", ({ workerUs }) => workerUs),
+        row("Callseal: Redis, a verification", ({ redisUs }) => redisUs),
         valueRow(
-          "Callseal: worker, a verification",
-          "us CPU",
-          perCpu.ours.map((rate, round) => 1e6 / rate - gatewayUs[round]!),
+          "Callseal: wall clock, everything on this machine",
+          "per second",
+          measured.map(({ perSecond }) => perSecond),
+          done,
         ),
-        valueRow("Callseal: Redis, a verification", "us CPU", redisUs),
-        valueRow("Callseal: wall clock, everything on this machine", "per second", perSecond),
       ],
-      goals: [ratioGoal("ours / peer", { ours: perCpu.ours, reference: perCpu.peer }, { atLeast: 3 })],
-      notes: ["CPU is user and system time of all threads, from /proc. Redis and the clients are not in it."],
+      goals: [ratioGoal("ours / peer", { ours: rates, reference: peerRates }, { atLeast: 3 })],
+      notes: ["CPU is user and system time of all threads, from /proc. Redis and the clients are not in the ratio."],
     };
   },
 };
+
+async function openOurs(context: FigureContext, load: RemoteCalls): Promise<{ deployment: Deployment; ours: Side }> {
+  const { concurrency } = context.plan.throughput;
+  const providerUrl = await load.call<string>("providerUrl");
+  const deployment = await startDeployment(context, { workers: 1, providerUrl });
+  const { access, gateways, workers } = deployment;
+  const devices = await enrolDevices(access, concurrency);
+  const gatewayUrls = gateways.map(({ url }) => url);
+  await load.call("openVerifications", { name: "ours", access, devices, gatewayUrls, provider: "twilio" });
+  return {
+    deployment,
+    ours: {
+      run: (seconds) => load.call<Done>("runVerifications", { name: "ours", seconds, concurrency }),
+      pids: [...gateways, ...workers].map(({ pid }) => pid),
+    },
+  };
+}
+
+async function openPeer(context: FigureContext, load: RemoteCalls, redisUrl: string): Promise<Side> {
+  const { concurrency } = context.plan.throughput;
+  const device = newKeyPair();
+  const peer = await startFloor(context, "peer/ciba-provider", {
+    REDIS_URL: redisUrl,
+    PEER_DEVICE_JWK: device.publicJwk,
+    PEER_SIGNING_JWK: JSON.stringify({ ...newKeyPair().privateJwk, alg: "ES256", use: "sig" }),
+  });
+  const target = { url: peer.url, privateJwk: device.privateJwk };
+  return {
+    run: (seconds) => load.call<Done>("runCiba", { target, run: { seconds, concurrency } }),
+    pids: [peer.pid],
+  };
+}
+
+async function measureOurs(ours: Side, { gateways, redis }: Deployment, seconds: number): Promise<Round> {
+  const gatewayPids = gateways.map(({ pid }) => pid);
+  const before = { gateway: processorMs(gatewayPids), redis: processorMs([redis.pid]) };
+  const { result, cpuMs } = await spentMs(ours.pids, () => ours.run(seconds));
+  const gatewayMs = processorMs(gatewayPids) - before.gateway;
+  const each = (ms: number) => (ms * 1000) / result.done;
+  return {
+    done: result.done,
+    perSecond: result.done / result.seconds,
+    gatewayUs: each(gatewayMs),
+    workerUs: each(cpuMs - gatewayMs),
+    redisUs: each(processorMs([redis.pid]) - before.redis),
+  };
+}

@@ -55,7 +55,7 @@ function tell(entry: LedgerEntry): string | undefined {
     case "webhook.answered":
       return entry.purpose === "status_callback" ? undefined : `answered after ${entry.elapsedMs.toFixed(1)} ms`;
     case "speech.started":
-      return `spoken: “${entry.text.replace(/\s+([.,!?])/g, "$1")}”`;
+      return `spoken: “${tidySpeech(entry.text)}”`;
     case "call.updated":
       return `call updated: the voice cloud interrupts ${entry.interrupted ?? "the call"}`;
     case "ivr.visited":
@@ -67,6 +67,11 @@ function tell(entry: LedgerEntry): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Without the gap that SSML leaves before a full stop. */
+export function tidySpeech(text: string): string {
+  return text.replace(/\s+([.,!?])/g, "$1");
 }
 
 function pathOf(url: string): string {

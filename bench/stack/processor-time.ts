@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** Linux' clock ticks a second, as user space sees them: fixed at 100. */
 const ticksPerSecond = 100;
@@ -22,6 +23,6 @@ export async function spentMs<Result>(
 ): Promise<{ result: Result; cpuMs: number }> {
   const before = processorMs(pids);
   const result = await work();
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await delay(300);
   return { result, cpuMs: processorMs(pids) - before };
 }

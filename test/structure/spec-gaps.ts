@@ -4,7 +4,7 @@ export interface SpecGaps {
   /** Rules that stand twice under one id. */
   repeated: string[];
   rulesWithoutTest: string[];
-  /** `[X1] in path` for each id in a test's name that no rule has. */
+  /** The id and its file, for each id in a test's name that no rule has. */
   idsWithoutRule: string[];
 }
 

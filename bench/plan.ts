@@ -1,7 +1,14 @@
 /** How much of everything a run does. Times are in seconds, rates a second. */
 export interface Plan {
   name: "smoke" | "quick" | "full";
-  latency: { rounds: number; samples: number; warmUp: number; ratePerSecond: number; devices: number };
+  latency: {
+    rounds: number;
+    samples: number;
+    ratePerSecond: number;
+    warmUp: number;
+    warmUpPerSecond: number;
+    devices: number;
+  };
   throughput: { rounds: number; seconds: number; warmUpSeconds: number; concurrency: number };
   sockets: { count: number; baseline: number };
   waiting: { rounds: number; samples: number; levels: readonly number[] };
@@ -15,7 +22,7 @@ export interface Plan {
 export const plans: Readonly<Record<Plan["name"], Plan>> = {
   full: {
     name: "full",
-    latency: { rounds: 5, samples: 400, warmUp: 400, ratePerSecond: 100, devices: 40 },
+    latency: { rounds: 5, samples: 250, ratePerSecond: 50, warmUp: 1500, warmUpPerSecond: 200, devices: 40 },
     throughput: { rounds: 4, seconds: 6, warmUpSeconds: 12, concurrency: 32 },
     sockets: { count: 10_000, baseline: 200 },
     waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
@@ -26,7 +33,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   },
   quick: {
     name: "quick",
-    latency: { rounds: 3, samples: 150, warmUp: 200, ratePerSecond: 100, devices: 20 },
+    latency: { rounds: 3, samples: 120, ratePerSecond: 50, warmUp: 600, warmUpPerSecond: 200, devices: 20 },
     throughput: { rounds: 2, seconds: 3, warmUpSeconds: 6, concurrency: 32 },
     sockets: { count: 2000, baseline: 200 },
     waiting: { rounds: 1, samples: 100, levels: [1, 1000, 4000] },
@@ -37,7 +44,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
   },
   smoke: {
     name: "smoke",
-    latency: { rounds: 2, samples: 10, warmUp: 5, ratePerSecond: 50, devices: 2 },
+    latency: { rounds: 2, samples: 10, ratePerSecond: 50, warmUp: 5, warmUpPerSecond: 50, devices: 2 },
     throughput: { rounds: 1, seconds: 0.3, warmUpSeconds: 0.3, concurrency: 2 },
     sockets: { count: 40, baseline: 10 },
     waiting: { rounds: 1, samples: 5, levels: [1, 20] },

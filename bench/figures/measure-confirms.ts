@@ -10,10 +10,11 @@ export interface ConfirmRounds {
 
 /** Warms both up, then measures them in turn: whatever the machine does meets both alike. */
 export async function measureConfirms(context: FigureContext, load: RemoteCalls): Promise<ConfirmRounds> {
-  const { rounds, samples, warmUp, ratePerSecond } = context.plan.latency;
-  const round = (name: string, count: number) =>
-    load.call<ConfirmRoundResult>("confirmRound", { name, samples: count, ratePerSecond });
-  for (const name of ["floor", "ours"]) await round(name, warmUp);
+  const { rounds, samples, ratePerSecond, warmUp, warmUpPerSecond } = context.plan.latency;
+  const round = (name: string, size: { samples: number; ratePerSecond: number }) =>
+    load.call<ConfirmRoundResult>("confirmRound", { name, ...size });
+  context.progress(`warming up: ${warmUp} confirmations at ${warmUpPerSecond} a second, floor and ours`);
+  for (const name of ["floor", "ours"]) await round(name, { samples: warmUp, ratePerSecond: warmUpPerSecond });
   const measured: ConfirmRounds = { ours: [], floor: [] };
   for (let index = 0; index < rounds; index += 1) {
     context.progress(
@@ -21,7 +22,7 @@ export async function measureConfirms(context: FigureContext, load: RemoteCalls)
     );
     // Who begins changes, so that neither always follows the other's garbage.
     const order = index % 2 === 0 ? (["floor", "ours"] as const) : (["ours", "floor"] as const);
-    for (const name of order) measured[name].push(await round(name, samples));
+    for (const name of order) measured[name].push(await round(name, { samples, ratePerSecond }));
   }
   return measured;
 }

@@ -1,4 +1,3 @@
-import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { type EmbeddedRedis, startEmbeddedRedis } from "../../core/redis/embedded-redis.ts";
 import { ReplicationBarrier } from "../../core/redis/replication-barrier.ts";
@@ -13,21 +12,18 @@ const fixture = useGateways();
 /** A second server that follows the file's own, and is in sync when this resolves. */
 async function startReplica({ core, closeAfter }: GatewayFixture): Promise<EmbeddedRedis> {
   const primary = new URL(core.url);
-  await core.admin.config("SET", "repl-diskless-sync-delay", "0");
-  await core.admin.config("RESETSTAT");
+  // After a diskless synchronisation Redis 7 may stream nothing for the first second: not what is tested here.
+  await core.admin.config("SET", "repl-diskless-sync", "no");
   const replica = await startEmbeddedRedis({
     extra: { replicaof: `${primary.hostname} ${primary.port}`, masterauth: decodeURIComponent(primary.password) },
   });
   closeAfter(() => replica.close());
-  const connection = new Redis(replica.url);
-  closeAfter(() => connection.disconnect());
-  await waitFor(
-    "the replica follows its primary",
-    async () => /master_link_status:up/.test(await connection.info("replication")),
-    {
-      withinMs: 15_000,
-    },
-  );
+  const follows = async () => {
+    await core.admin.set("marker", "1", "EX", 60);
+    return (await core.admin.wait(1, 100)) === 1;
+  };
+  await waitFor("the replica acknowledges what its primary writes", follows, { withinMs: 15_000 });
+  await core.admin.config("RESETSTAT");
   return replica;
 }
 

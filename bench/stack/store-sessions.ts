@@ -6,6 +6,7 @@ import type { DeploymentAccess } from "./start-deployment.ts";
 
 /** Commands of one pipeline: large enough for the round trip not to count. */
 const pipelineSessions = 500;
+const lanes = 4;
 
 interface Template {
   session: Record<string, string>;
@@ -20,9 +21,15 @@ export async function storeSessions(access: DeploymentAccess, count: number): Pr
   const core = openCore(access.redisUrl, { prefix: access.prefix, secret: access.secret });
   try {
     const template = await makeTemplate(core, access.tenantId);
-    for (let stored = 0; stored < count; stored += pipelineSessions) {
-      await storeBatch(core, template, { first: stored, count: Math.min(pipelineSessions, count - stored) });
-    }
+    let next = 0;
+    const lane = async () => {
+      while (next < count) {
+        const first = next;
+        next += pipelineSessions;
+        await storeBatch(core, template, { first, count: Math.min(pipelineSessions, count - first) });
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
   } finally {
     await core.close();
   }

@@ -39,7 +39,7 @@ describe("a group of consumers", () => {
     expect(reader.faults).toEqual([]);
   });
 
-  test("[A1] a waiting reader hears of an event at once", async () => {
+  test("[A1] a waiting reader hears of an event long before it would look by itself", async () => {
     const core = fixture.open();
     const { seen, handle } = noting();
     fixture.closeAfter(startReader(core, { handle }).close);
@@ -51,7 +51,7 @@ describe("a group of consumers", () => {
     const at = performance.now();
     await appendEvents(core, 1, "second");
     await waitFor("the second event is there", () => seen.length === 2, { everyMs: 1 });
-    expect(performance.now() - at).toBeLessThan(400);
+    expect(performance.now() - at).toBeLessThan(900);
   });
 
   test("[A2] two readers of a group share its events, and each group is given all of them", async () => {

@@ -1,11 +1,9 @@
-import { didSpace, drawDid, mostDidDigits } from "../verification/dynamic-identifier.ts";
+import { drawDid, mostDidDigits, mostLiveCodes } from "../verification/dynamic-identifier.ts";
 import { CallsealError } from "../verification/errors.ts";
 import type { RedisClient } from "./connections.ts";
 import { didKeys, type Keyspace } from "./keys.ts";
 import type { RunScript, ScriptArgument } from "./scripts.ts";
 
-/** More live codes than this share of the space make a guess land on a stranger's call (PROTOCOL §6). */
-const mostLiveShare = 0.001;
 /** How long after its session a code still reads as expired and not as unknown. */
 const graceMs = 30_000;
 const candidatesPerLength = 2;
@@ -54,7 +52,7 @@ export class DidIndex {
 function drawCandidates(policy: DidPolicy): ScriptArgument[] {
   const args: ScriptArgument[] = [];
   for (let digits = policy.didDigits; digits <= mostDidDigits; digits += 1) {
-    const limit = Math.floor(didSpace(digits, policy.didCheckDigit) * mostLiveShare);
+    const limit = mostLiveCodes(digits, policy.didCheckDigit);
     for (let candidate = 0; candidate < candidatesPerLength; candidate += 1) {
       args.push(drawDid({ digits, checkDigit: policy.didCheckDigit }), limit);
     }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import { RateLimited } from "../../core/limits/rate-limits.ts";
 import type { CreateOutcome } from "../../core/redis/session-store.ts";
@@ -65,7 +64,7 @@ async function openOnce(
   if (request.ani !== undefined) {
     limited.push({
       name: "sessions-ani",
-      key: `${tenant.id}:${hashNumber(request.ani)}`,
+      key: `${tenant.id}:${request.ani}`,
       most: tenant.limits.sessionsPerMinutePerAni,
     });
   }
@@ -81,11 +80,6 @@ async function openOnce(
     giveBack(context, limited);
   }
   return present(context, tenant, result);
-}
-
-/** A number stands in no key name. */
-function hashNumber(number: string): string {
-  return createHash("sha256").update(number).digest("base64url");
 }
 
 type Limited = { name: "sessions-key" | "sessions-ani"; key: string; most: number };

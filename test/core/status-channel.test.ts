@@ -171,7 +171,7 @@ describe("a subscriber that lost its connection", () => {
 
     // The command, not the name of the connection.
     proxy.holdFrom(/\r\nsubscribe\r\n/i);
-    proxy.cut();
+    proxy.drop();
     await waitFor("the subscription is on its way again", () => proxy.held > 0);
     expect(proxy.cuts).toBeGreaterThan(0);
     await turns(20);

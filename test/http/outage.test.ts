@@ -1,12 +1,11 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { problem } from "../../server/http/openapi/answer-schemas.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
 import { callerApi, newCallId, openSession } from "../support/open-session.ts";
 import { waitForPolls } from "../support/read-metric.ts";
-import { type RedisProxy, startRedisProxy } from "../support/redis-proxy.ts";
 import { type Answer, type SendOptions, send } from "../support/send.ts";
+import { type RedisProxy, startRedisProxy } from "../support/start-redis-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const fixture = useGateways();
@@ -15,15 +14,6 @@ async function startBehindProxy(): Promise<{ deployment: Deployment; proxy: Redi
   const proxy = await startRedisProxy(fixture.core.url);
   fixture.closeAfter(() => proxy.close());
   return { proxy, deployment: await fixture.start({ redisUrl: proxy.url, allowErrors: true }) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Connections that have subscribed to something: after an outage every one of them comes back. */

@@ -138,9 +138,9 @@ describe("a group of consumers", () => {
     fixture.closeAfter(startReader(through, { handle, staleAfterMs: 50, claimEveryMs: 50 }).close);
     await appendEvents(core, 20, "before");
     await waitFor("the first events are there", () => new Set(seen).size === 20);
-    proxy.cut();
+    proxy.drop();
     await appendEvents(core, 20, "during");
-    proxy.cut();
+    proxy.drop();
     await waitFor("the others are there too", () => new Set(seen).size === 40);
     expect(proxy.cuts).toBeGreaterThan(0);
     await acknowledged(core);

@@ -18,7 +18,6 @@ import { send } from "../support/send.ts";
 import { startRedisProxy } from "../support/start-redis-proxy.ts";
 import { testTenant, twilioAccount } from "../support/test-tenants.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { startSlowRedis } from "./start-slow-redis.ts";
 import { authToken, callFields, newCallSid, promptOf, redirectOf, saidIn, twimlOf, webhook } from "./webhook.ts";
 
 const fixture = useGateways();
@@ -210,15 +209,15 @@ async function confirmedCall() {
 
 describe("with a slow Redis", () => {
   test("[T18] a step that takes too long is led on at its deadline, though every command would have succeeded", async () => {
-    const slow = await startSlowRedis(fixture.core.url);
+    const slow = await startRedisProxy(fixture.core.url);
     fixture.closeAfter(() => slow.close());
     const tenants = [policyTenant("fail-closed")];
     const deployment = await fixture.start({ tenants, redisUrl: slow.url, allowErrors: true });
     const { gateway } = deployment;
     promptOf(gateway, await webhook(gateway, "start", callFields(newCallSid())));
-    slow.slowDown(1500);
+    slow.delayAnswers(1500);
     const { value, ms } = await timed(webhook(gateway, "start", callFields(newCallSid())));
-    slow.slowDown(0);
+    slow.delayAnswers(0);
     expect(redirectOf(value)).toBe(`${failureUrl}&reason=unavailable`);
     expect(slow.delayed).toBeGreaterThan(0);
     expect(ms).toBeGreaterThan(3900);

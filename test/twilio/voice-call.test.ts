@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -10,6 +8,7 @@ import { isEntry, type LedgerEntry } from "../../sandbox/ledger/ledger-entry.ts"
 import { startVoiceCloud, type VoiceCloud, type VoiceCloudOptions } from "../../sandbox/voice-cloud.ts";
 import { startWorker } from "../../worker/start-worker.ts";
 import { enrolDevice } from "../support/enrol-device.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
 import { testSecret } from "../support/open-core.ts";
 import { confirmByDid, openDeviceSocket } from "../support/open-device-socket.ts";
@@ -67,15 +66,6 @@ async function startInterceptWorker(deployment: Deployment, tenant: TestTenant) 
   const logger = createLogger({ level: "debug", process: "worker", destination });
   const worker = await startWorker({ ...config, REDIS_URL: fixture.core.url }, logger);
   fixture.closeAfter(() => worker.close());
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function placeCall({ cloud, deployment }: { cloud: VoiceCloud; deployment: Deployment }, caller?: string) {

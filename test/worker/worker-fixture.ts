@@ -11,10 +11,10 @@ import type { ConfirmedSession } from "../../core/verification/session.ts";
 import { type RunningWorker, startWorker } from "../../worker/start-worker.ts";
 import type { WorkerTuning } from "../../worker/worker-tuning.ts";
 import { type Core, testSecret } from "../support/open-core.ts";
+import { type SpawnedProcess, spawnProcess } from "../support/spawn-process.ts";
 import { type CoreFixture, useCore } from "../support/use-core.ts";
 import { claimedSession, eventsOf } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { spawnWorker, type WorkerProcess } from "./spawn-worker.ts";
 
 export const metricsKey = "cs_test_metrics_0123456789";
 export const sessionsKey = "cs_test_sessions_0123456789";
@@ -28,7 +28,7 @@ export interface Deployment {
   /** Starts a worker in this process; it is closed after the test. */
   startWorker(tuning?: Partial<WorkerTuning>, environment?: Record<string, string>): Promise<RunningWorker>;
   /** Starts worker/main.ts as a process of its own; it is killed after the test. */
-  spawnWorker(options?: { clockOffsetMs?: number; environment?: Record<string, string> }): Promise<WorkerProcess>;
+  spawnWorker(options?: { clockOffsetMs?: number; environment?: Record<string, string> }): Promise<SpawnedProcess>;
   /** A session that has been confirmed; its job is not added. */
   confirm(overrides?: Partial<NewSession>): Promise<ConfirmedSession>;
   /** The gateway's end of the queues. */
@@ -83,7 +83,7 @@ export async function deployOn(host: Host, tenant: Partial<TenantInput>): Promis
       return worker;
     },
     spawnWorker: (options = {}) =>
-      spawnWorker({ closeAfter, ...options, environment: { ...environment, ...options.environment } }),
+      spawnProcess("worker", { closeAfter, ...options, environment: { ...environment, ...options.environment } }),
     confirm: (overrides) => confirm(core, overrides),
     settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
     interceptEvents: (sessionId) => interceptEvents(core, sessionId),

@@ -1,4 +1,4 @@
-// Preloaded (--import) into a worker's process: its wall clock is wrong by CLOCK_OFFSET_MS from the first line on.
+// Preloaded (--import) into a process: its wall clock is wrong by CLOCK_OFFSET_MS from the first line on.
 const offsetMs = Number(process.env["CLOCK_OFFSET_MS"] ?? 0);
 const RealDate = Date;
 

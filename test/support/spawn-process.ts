@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "./wait-for.ts";
 
-export interface WorkerProcess {
+/** A gateway or a worker that runs as it does in production: a process of its own, from its own entry. */
+export interface SpawnedProcess {
   child: ChildProcess;
+  /** Where it listens: `http://127.0.0.1:<port>`. */
   url: string;
+  port: number;
   /** Every line that it logged, and every one that is no log line, as `{ text }`. */
   lines: Record<string, unknown>[];
   /** Sends the signal and waits for the end: its exit code and how long it took. */
@@ -20,13 +23,13 @@ export interface SpawnOptions {
   closeAfter(kill: () => Promise<unknown>): void;
 }
 
-/** Starts worker/main.ts as a process of its own, and waits until it is ready. */
-export async function spawnWorker(options: SpawnOptions): Promise<WorkerProcess> {
-  const root = new URL("../../", import.meta.url);
+/** Starts server/main.ts or worker/main.ts as a process of its own, and waits until it is ready. */
+export async function spawnProcess(part: "gateway" | "worker", options: SpawnOptions): Promise<SpawnedProcess> {
   const { environment, clockOffsetMs } = options;
   const preload = clockOffsetMs === undefined ? [] : ["--import", new URL("skew-clock.ts", import.meta.url).href];
-  const child = spawn(process.execPath, [...preload, "worker/main.ts"], {
-    cwd: root,
+  const entry = part === "gateway" ? "server/main.ts" : "worker/main.ts";
+  const child = spawn(process.execPath, [...preload, entry], {
+    cwd: new URL("../../", import.meta.url),
     env: { PATH: process.env["PATH"], CLOCK_OFFSET_MS: String(clockOffsetMs ?? 0), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -40,16 +43,17 @@ export async function spawnWorker(options: SpawnOptions): Promise<WorkerProcess>
     createInterface(stream).on("line", (line) => lines.push(line.startsWith("{") ? JSON.parse(line) : { text: line }));
   }
   const ready = await waitFor(
-    "the worker is ready",
+    `the ${part} is ready`,
     () => {
-      if (child.exitCode !== null) throw new Error(`the worker ended: ${JSON.stringify(lines)}`);
-      return lines.find(({ event }) => event === "worker.ready");
+      if (child.exitCode !== null) throw new Error(`the ${part} ended: ${JSON.stringify(lines)}`);
+      return lines.find(({ event }) => event === `${part}.ready`);
     },
     { withinMs: 15_000 },
   );
   return {
     child,
     url: `http://127.0.0.1:${ready["port"]}`,
+    port: Number(ready["port"]),
     lines,
     end: async (signal) => {
       const at = performance.now();

@@ -12,6 +12,7 @@ import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
 import type { Keyspace } from "../core/redis/keys.ts";
+import { RedisClock } from "../core/redis/redis-clock.ts";
 import { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
 import { loadScripts } from "../core/redis/scripts.ts";
 import { SessionStore } from "../core/redis/session-store.ts";
@@ -46,6 +47,8 @@ export async function composeGateway(parts: {
   const tenants = createTenantDirectory(deployment.tenants);
   warnOfDefaults(logger, { deployment, tenants, config });
 
+  const clock = new RedisClock(redis);
+  await clock.refresh();
   const signer = await createSigner(deployment.signingKeys);
   const retention = { sessionSeconds: config.CALLSEAL_SESSION_RETENTION_SECONDS, callSeconds: callRetentionSeconds };
   const sessions = new SessionStore({ run, keyspace, secret: deployment.secret, retention });
@@ -58,7 +61,7 @@ export async function composeGateway(parts: {
     sessions,
     ...openBarrier(config, connections, keyspace),
     dids: new DidIndex(redis, run, keyspace),
-    devices: new DeviceStore({ redis, run, keyspace, secret: deployment.secret }),
+    devices: new DeviceStore({ redis, run, keyspace, secret: deployment.secret, now: clock.now }),
     cases: new VerifiedCases(redis, keyspace),
     events: new EventLog(redis, run, keyspace),
     limits: new RateLimits(redis, keyspace),
@@ -75,6 +78,7 @@ export async function composeGateway(parts: {
     requestsUnderWay: new RequestsUnderWay(),
     metrics: createGatewayMetrics(),
     redis,
+    clock,
     logger,
   };
 }

@@ -8,6 +8,7 @@ import type { Logger } from "../core/logging/create-logger.ts";
 import type { JobQueues } from "../core/queue/job-queues.ts";
 import type { RedisClient } from "../core/redis/connections.ts";
 import type { DidIndex } from "../core/redis/did-index.ts";
+import type { RedisClock } from "../core/redis/redis-clock.ts";
 import type { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
 import type { SessionStore } from "../core/redis/session-store.ts";
 import type { StatusChannel } from "../core/redis/status-channel.ts";
@@ -50,5 +51,7 @@ export interface GatewayContext {
   metrics: GatewayMetrics;
   /** For probes only; everything else goes through a store. */
   redis: RedisClient;
+  /** What tokens, proofs and cases are judged by: never this machine's own clock. */
+  clock: RedisClock;
   logger: Logger;
 }

@@ -14,6 +14,7 @@ import { serveConsoles } from "./console/console-namespace.ts";
 import { serveDevices } from "./device/device-namespace.ts";
 import { deviceNamespace } from "./device/device-sockets.ts";
 import { guardConnections } from "./http/guard-connections.ts";
+import { keepTime } from "./keep-time.ts";
 import { openSockets } from "./open-sockets.ts";
 import { stopGateway } from "./stop-gateway.ts";
 
@@ -37,6 +38,7 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
     const context = await composeGateway({ config, connections, logger, publicUrl, io });
     if (config.CALLSEAL_CONFIG === undefined) printDemoKeys(context.tenants, (text) => process.stdout.write(text));
     const state = { draining: false };
+    const stopTime = keepTime(context.clock);
     serveDevices(deviceNamespace(io), context);
     serveConsoles(io, context);
     io.attach(server);
@@ -50,7 +52,7 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
       url: publicUrl,
       port,
       close: () => {
-        closing ??= stopGateway({ context, state, io, server, connections });
+        closing ??= stopGateway({ context, state, io, server, connections, stopTime });
         return closing;
       },
     };

@@ -16,8 +16,9 @@ export async function stopGateway(parts: {
   io: Server;
   server: HttpServer;
   connections: Connections;
+  stopTime: () => void;
 }): Promise<void> {
-  const { context, state, io, server, connections } = parts;
+  const { context, state, io, server, connections, stopTime } = parts;
   state.draining = true;
   context.logger.info("gateway.draining");
   context.waiter.releaseAll();
@@ -31,6 +32,7 @@ export async function stopGateway(parts: {
   await Promise.race([closed, delay(answersDeadlineMs, undefined, { ref: false })]);
   server.closeAllConnections();
   await context.background.settle();
+  stopTime();
   await context.jobs.close();
   await connections.close();
   context.logger.info("gateway.stopped");

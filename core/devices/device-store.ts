@@ -67,12 +67,21 @@ export class DeviceStore {
   readonly #run: RunScript;
   readonly #keyspace: Keyspace;
   readonly #secret: string;
+  readonly #now: () => number;
 
-  constructor(options: { redis: RedisClient; run: RunScript; keyspace: Keyspace; secret: string }) {
+  constructor(options: {
+    redis: RedisClient;
+    run: RunScript;
+    keyspace: Keyspace;
+    secret: string;
+    /** Milliseconds since 1970. Default: this machine's clock. */
+    now?: () => number;
+  }) {
     this.#redis = options.redis;
     this.#run = options.run;
     this.#keyspace = options.keyspace;
     this.#secret = options.secret;
+    this.#now = options.now ?? Date.now;
   }
 
   /** Creates the subject of an external id, or updates its numbers: the id follows from both, so a repeat is harmless. */
@@ -80,7 +89,7 @@ export class DeviceStore {
     const subjectId = `suid_${hashExternalId(this.#secret, tenant, externalId)}`;
     const before = await this.readSubject(tenant, subjectId);
     const { subject } = subjectKeys(this.#keyspace, subjectId);
-    const record = { tenant, externalId, phones: JSON.stringify(phones), createdAt: Date.now() };
+    const record = { tenant, externalId, phones: JSON.stringify(phones), createdAt: this.#now() };
     await this.#redis.hset(subject, record);
     for (const phone of before?.phones ?? []) {
       if (!phones.includes(phone)) await this.#redis.srem(phoneKey(this.#keyspace, tenant, phone), subjectId);
@@ -110,7 +119,7 @@ export class DeviceStore {
   ): Promise<{ activationCode: string; expiresAtMs: number }> {
     const activationCode = this.#drawIn(subjectId, () => randomBytes(15).toString("base64url"));
     const key = activationKey(this.#keyspace, activationCode);
-    const expiresAtMs = Date.now() + activationLifetimeSeconds * 1000;
+    const expiresAtMs = this.#now() + activationLifetimeSeconds * 1000;
     await this.#redis.multi().hset(key, { tenant, suid: subjectId }).expire(key, activationLifetimeSeconds).exec();
     return { activationCode, expiresAtMs };
   }
@@ -217,7 +226,7 @@ export class DeviceStore {
   }
 
   async noteSeen(deviceId: string): Promise<void> {
-    await this.#redis.hset(deviceKeys(this.#keyspace, deviceId).device, "lastSeenAt", Date.now());
+    await this.#redis.hset(deviceKeys(this.#keyspace, deviceId).device, "lastSeenAt", this.#now());
   }
 
   /** True for the first use of a token's id; a handshake token opens one socket only. */

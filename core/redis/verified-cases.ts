@@ -42,7 +42,7 @@ export class VerifiedCases {
       .exec();
   }
 
-  async list(tenant: string, caseId: string, nowMs = Date.now()): Promise<VerifiedCase[]> {
+  async list(tenant: string, caseId: string, nowMs: number): Promise<VerifiedCase[]> {
     const recorded = await this.#redis.hvals(caseKey(this.#keyspace, tenant, caseId));
     return recorded
       .map((json) => JSON.parse(json) as VerifiedCase)

@@ -27,7 +27,7 @@ const longestTimerMs = 2 ** 31 - 1;
  */
 export function serveConsoles(io: Server, context: GatewayContext): void {
   const namespace = io.of("/console") as unknown as ConsoleNamespace;
-  const verifyToken = createAgentTokenVerifier(context.tenants.all);
+  const verifyToken = createAgentTokenVerifier(context.tenants.all, context.clock.now);
   namespace.use((socket, next) => {
     authenticateAgent(context.tenants, verifyToken, socket.handshake.auth.token).then(
       (agent) => {
@@ -41,7 +41,7 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
   namespace.on("connection", (socket) => {
     const { tenant, keyId, expiresAtMs } = socket.data.agent;
     const watches = new SessionWatches(context, { tenant, send: (document) => socket.emit("status", document) });
-    const end = endOf(expiresAtMs, () => socket.disconnect(true));
+    const end = endOf(expiresAtMs, { nowMs: context.clock.now(), leave: () => socket.disconnect(true) });
     socket.on("disconnect", () => {
       clearTimeout(end);
       watches.close();
@@ -65,9 +65,9 @@ async function answer(watches: SessionWatches, event: string, asked: ClientReque
 }
 
 /** A sign-in that ends takes the socket with it; the console comes back with a fresh token. */
-function endOf(expiresAtMs: number | undefined, leave: () => void): NodeJS.Timeout | undefined {
+function endOf(expiresAtMs: number | undefined, end: { nowMs: number; leave: () => void }): NodeJS.Timeout | undefined {
   if (expiresAtMs === undefined) return undefined;
-  return setTimeout(leave, Math.min(Math.max(expiresAtMs - Date.now(), 0), longestTimerMs));
+  return setTimeout(end.leave, Math.min(Math.max(expiresAtMs - end.nowMs, 0), longestTimerMs));
 }
 
 function refuseHandshake(context: GatewayContext, error: unknown): Error {

@@ -21,9 +21,9 @@ type OidcTenant = Tenant & { oidc: NonNullable<Tenant["oidc"]> };
 /**
  * Verifies JWTs of the tenants' own OIDC issuers: signed by a key of the issuer's JWKS, for the tenant's audience, with
  * `iss`, `aud` and `exp`. Keys are fetched when they are needed, for at most three seconds, and remembered.
- * Throws a ConfigError when two tenants share issuer and audience, or keys would be fetched in clear.
+ * `now` is in milliseconds since 1970. Throws a ConfigError when two tenants share issuer and audience, or keys would be fetched in clear.
  */
-export function createAgentTokenVerifier(tenants: readonly Tenant[]): VerifyAgentToken {
+export function createAgentTokenVerifier(tenants: readonly Tenant[], now: () => number): VerifyAgentToken {
   const byIssuer = new Map<string, { tenant: OidcTenant; getKey: JWTVerifyGetKey }[]>();
   for (const tenant of tenants.filter(hasOidc)) {
     const others = byIssuer.get(tenant.oidc.issuer) ?? [];
@@ -46,6 +46,7 @@ export function createAgentTokenVerifier(tenants: readonly Tenant[]): VerifyAgen
       algorithms,
       requiredClaims: ["iss", "aud", "exp"],
       clockTolerance: clockToleranceSeconds,
+      currentDate: new Date(now()),
     }).catch((cause: unknown) => {
       throw cause instanceof CallsealError ? cause : new CallsealError("unauthenticated", { cause });
     });

@@ -26,7 +26,7 @@ export async function authenticateDevice(context: GatewayContext, token: unknown
     claims.success &&
     claims.data.iss === zid &&
     isAudience(jws.claims, context.publicUrl) &&
-    hasValidTimes(jws.claims, Date.now());
+    hasValidTimes(jws.claims, context.clock.now());
   if (!valid) throw unauthenticated();
   if (device.status === "revoked" || !context.tenants.byId(device.tenant)) throw new CallsealError("device_revoked");
   if (device.status === "disabled") throw new CallsealError("device_disabled");

@@ -31,7 +31,7 @@ export async function readProof(
     audience: context.publicUrl,
     policy: tenant.policy,
     verifyJws: context.verifyJws,
-    nowMs: Date.now(),
+    nowMs: context.clock.now(),
   });
   const [standing] = await asked;
   if ("fault" in examined && examined.beforeKey) throw examined.fault;

@@ -75,7 +75,7 @@ function requireProof(context: GatewayContext, enrolment: Enrolment): void {
   const verified = jws && context.verifyJws(jws, bareJwk(enrolment.publicJwk));
   if (
     !verified ||
-    !isFresh(jws.claims, Date.now()) ||
+    !isFresh(jws.claims, context.clock.now()) ||
     jws.claims.aud !== context.publicUrl ||
     jws.claims.code !== enrolment.activationCode
   ) {

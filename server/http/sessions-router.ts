@@ -82,7 +82,10 @@ export function sessionsRouter(context: GatewayContext): Router {
       });
     }
     const { tenant } = holderOf(response);
-    const listed = tenant.policy.late === "recently-verified" ? await context.cases.list(tenant.id, caseId) : [];
+    const listed =
+      tenant.policy.late === "recently-verified"
+        ? await context.cases.list(tenant.id, caseId, context.clock.now())
+        : [];
     response.json({ verifications: listed });
   });
 

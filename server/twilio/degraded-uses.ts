@@ -11,18 +11,18 @@ const retryAfterMs = 1000;
  * record that timed out may have been written after all, and is known by its correlation id.
  */
 export class DegradedUses {
-  readonly #context: Pick<GatewayContext, "events" | "background" | "redis" | "logger">;
+  readonly #context: Pick<GatewayContext, "events" | "background" | "redis" | "clock" | "logger">;
   readonly #kept: NewEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
 
-  constructor(context: Pick<GatewayContext, "events" | "background" | "redis" | "logger">) {
+  constructor(context: Pick<GatewayContext, "events" | "background" | "redis" | "clock" | "logger">) {
     this.#context = context;
   }
 
   /** Returns at once: the caller is not kept waiting for the record. */
   record(use: Omit<NewEvent, "type">): void {
-    const data = { ...use.data, occurredAt: new Date().toISOString() };
+    const data = { ...use.data, occurredAt: new Date(this.#context.clock.now()).toISOString() };
     if (this.#kept.length < mostKept) this.#kept.push({ ...use, type: "degraded", data });
     else this.#lost += 1;
     if (this.#timer === undefined && this.#kept.length === 1) this.#flush();

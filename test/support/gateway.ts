@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Agent } from "undici";
 import { afterEach } from "vitest";
-import { loadConfig } from "../../core/config/config.ts";
+import { type Config, loadConfig } from "../../core/config/config.ts";
 import { createLogger } from "../../core/logging/create-logger.ts";
 import { startGateway } from "../../server/start-gateway.ts";
 import { type Core, testSecret } from "./open-core.ts";
@@ -35,7 +35,7 @@ export interface GatewayFixture {
 }
 
 export interface DeploymentOptions {
-  /** How many gateways share the deployment. Default 1. */
+  /** How many gateways of this process share the deployment. Default 1. */
   gateways?: number;
   /** Default: one tenant `acme` with the protocol's defaults. The first one's keys are the deployment's `keys`. */
   tenants?: TestTenant[];
@@ -69,6 +69,8 @@ export interface Deployment {
   /** JSON log lines of every gateway, as they were written. */
   lines: string[];
   secrets: SecretBook;
+  /** What its processes run with: for those that a test spawns. */
+  environment: Readonly<Record<string, string>>;
   /** The deployment's own stores, over connections of the test: for what no wire shows. */
   core: Core;
   startAnother(environment?: Record<string, string>): Promise<TestGateway>;
@@ -118,22 +120,23 @@ async function startDeployment(
   const tenantsFile = join(folder, "tenants.json");
   await writeFile(tenantsFile, JSON.stringify({ tenants: tenants.map((tenant) => tenant.input) }));
 
-  const startAnother = async (environment: Record<string, string> = {}): Promise<TestGateway> => {
-    const config = loadConfig({
-      NODE_ENV: "test",
-      PORT: "0",
-      HOST: "127.0.0.1",
-      LOG_LEVEL: "debug",
-      CALLSEAL_PUBLIC_URL: testPublicUrl,
-      CALLSEAL_CONFIG: tenantsFile,
-      CALLSEAL_SECRET: testSecret,
-      CALLSEAL_REDIS_PREFIX: prefix,
-      ...options.environment,
-      ...environment,
-    });
+  const environment = {
+    NODE_ENV: "test",
+    PORT: "0",
+    HOST: "127.0.0.1",
+    LOG_LEVEL: "debug",
+    REDIS_URL: options.redisUrl ?? core.url,
+    CALLSEAL_PUBLIC_URL: testPublicUrl,
+    CALLSEAL_CONFIG: tenantsFile,
+    CALLSEAL_SECRET: testSecret,
+    CALLSEAL_REDIS_PREFIX: prefix,
+    ...options.environment,
+  };
+  const startAnother = async (more: Record<string, string> = {}): Promise<TestGateway> => {
+    const config = loadConfig({ ...environment, ...more }) as Config & { REDIS_URL: string };
     const destination = { write: (line: string) => void lines.push(line) };
     const logger = createLogger({ level: config.LOG_LEVEL, process: "gateway", destination });
-    const gateway = await startGateway({ ...config, REDIS_URL: options.redisUrl ?? core.url }, logger);
+    const gateway = await startGateway(config, logger);
     const dispatcher = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000 });
     closeAfter(async () => {
       await gateway.close();
@@ -146,7 +149,7 @@ async function startDeployment(
   const gateways: TestGateway[] = [];
   for (let index = 0; index < (options.gateways ?? 1); index += 1) gateways.push(await startAnother());
   return {
-    publicUrl: testPublicUrl,
+    publicUrl: environment.CALLSEAL_PUBLIC_URL,
     prefix,
     gateway: gateways[0]!,
     gateways,
@@ -154,6 +157,7 @@ async function startDeployment(
     tenants,
     lines,
     secrets,
+    environment,
     core: core.open({ prefix }),
     startAnother,
   };

@@ -4,6 +4,8 @@ import { connect, type Socket } from "node:net";
 export interface WaySettings {
   /** Holds what a client sends from the first chunk on that matches. */
   holdFrom: RegExp | undefined;
+  /** Holds what Redis answers to the first chunk that matches, and everything after it. */
+  holdAnswersFrom: RegExp | undefined;
   /** How late every answer of Redis is, in milliseconds. */
   delayMs: number;
 }
@@ -17,8 +19,8 @@ export class RedisProxyWay {
   readonly #client: Socket;
   readonly #upstream: Socket;
   readonly #settings: WaySettings;
-  #heldBack: Buffer[] = [];
-  #holding = false;
+  readonly #toRedisHeld = new HeldBack();
+  readonly #toClientHeld = new HeldBack();
   #late: { chunk: Buffer; dueMs: number }[] = [];
   #frozen = false;
 
@@ -34,9 +36,9 @@ export class RedisProxyWay {
     this.#upstream.on("data", (chunk: Buffer) => this.#toClient(chunk));
   }
 
-  /** Chunks on their way to Redis that are held back now. */
+  /** Chunks that are held back now, on their way to Redis or from there. */
   get held(): number {
-    return this.#heldBack.length;
+    return this.#toRedisHeld.chunks.length + this.#toClientHeld.chunks.length;
   }
 
   onClose(listener: () => void): void {
@@ -45,8 +47,8 @@ export class RedisProxyWay {
 
   /** Lets go on what was held back. */
   release(): void {
-    this.#holding = false;
-    for (const chunk of this.#heldBack.splice(0)) this.#upstream.write(chunk);
+    for (const chunk of this.#toRedisHeld.release()) this.#upstream.write(chunk);
+    for (const chunk of this.#toClientHeld.release()) this.#client.write(chunk);
   }
 
   /** Passes nothing on and keeps both connections open, until it is thawed. */
@@ -62,7 +64,8 @@ export class RedisProxyWay {
   }
 
   end(): void {
-    this.#heldBack = [];
+    this.#toRedisHeld.release();
+    this.#toClientHeld.release();
     this.#late = [];
     this.#client.destroy();
     this.#upstream.destroy();
@@ -71,13 +74,14 @@ export class RedisProxyWay {
   #toRedis(chunk: Buffer): void {
     const text = chunk.toString("latin1");
     this.role ??= /callseal:(\w+)/.exec(text)?.[1];
-    this.#holding ||= this.#settings.holdFrom?.test(text) ?? false;
-    if (this.#holding) this.#heldBack.push(chunk);
-    else this.#upstream.write(chunk);
+    this.#toRedisHeld.watch(text, this.#settings.holdFrom);
+    this.#toClientHeld.watch(text, this.#settings.holdAnswersFrom);
+    if (!this.#toRedisHeld.take(chunk)) this.#upstream.write(chunk);
   }
 
   /** In order: an answer never overtakes one that was made later than it is now. */
   #toClient(chunk: Buffer): void {
+    if (this.#toClientHeld.take(chunk)) return;
     const { delayMs } = this.#settings;
     if (delayMs > 0) this.delayed += 1;
     if (delayMs === 0 && this.#late.length === 0) {
@@ -95,5 +99,25 @@ export class RedisProxyWay {
     while (!this.#frozen && this.#late[0] !== undefined && this.#late[0].dueMs <= nowMs) {
       this.#client.write(this.#late.shift()!.chunk);
     }
+  }
+}
+
+/** What goes one way, from a chosen moment on until it is released. */
+class HeldBack {
+  chunks: Buffer[] = [];
+  #holding = false;
+
+  watch(text: string, from: RegExp | undefined): void {
+    this.#holding ||= from?.test(text) ?? false;
+  }
+
+  take(chunk: Buffer): boolean {
+    if (this.#holding) this.chunks.push(chunk);
+    return this.#holding;
+  }
+
+  release(): Buffer[] {
+    this.#holding = false;
+    return this.chunks.splice(0);
   }
 }

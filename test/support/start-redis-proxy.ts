@@ -14,7 +14,7 @@ export interface RedisProxy {
   readonly cuts: number;
   /** Connections that those ended or held, and those that came while the way was frozen. */
   readonly struck: number;
-  /** Chunks on their way to Redis that are held back now. */
+  /** Chunks that are held back now, on their way to Redis or from there. */
   readonly held: number;
   /** Answers that were late so far. */
   readonly delayed: number;
@@ -31,6 +31,8 @@ export interface RedisProxy {
   outage(kind: Outage, durationMs: number): Promise<void>;
   /** From now on holds what a client sends from the first chunk on that matches; `release` lets all of it go on. */
   holdFrom(pattern: RegExp): void;
+  /** From now on holds what Redis answers to the first chunk that matches, and all that follows: it was done, and nobody hears. */
+  holdAnswersFrom(pattern: RegExp): void;
   release(): void;
   /** From now on every answer of Redis is so many milliseconds late; 0 ends that. */
   delayAnswers(byMs: number): void;
@@ -39,7 +41,7 @@ export interface RedisProxy {
 
 export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
   const target = new URL(redisUrl);
-  const settings: WaySettings = { holdFrom: undefined, delayMs: 0 };
+  const settings: WaySettings = { holdFrom: undefined, holdAnswersFrom: undefined, delayMs: 0 };
   const ways = new Set<RedisProxyWay>();
   let [cuts, struck, delayedBefore, frozen] = [0, 0, 0, false];
 
@@ -114,8 +116,12 @@ export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
     holdFrom(pattern) {
       settings.holdFrom = pattern;
     },
+    holdAnswersFrom(pattern) {
+      settings.holdAnswersFrom = pattern;
+    },
     release() {
       settings.holdFrom = undefined;
+      settings.holdAnswersFrom = undefined;
       for (const way of ways) way.release();
     },
     delayAnswers(byMs) {

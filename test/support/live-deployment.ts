@@ -8,7 +8,7 @@ import { type RunningWorker, startWorker } from "../../worker/start-worker.ts";
 import { freePort } from "./free-port.ts";
 import type { Deployment, GatewayFixture, TestGateway } from "./gateway.ts";
 import { type SpawnedProcess, type SpawnOptions, spawnProcess } from "./spawn-process.ts";
-import { testTenant } from "./test-tenants.ts";
+import { type TestTenant, testTenant } from "./test-tenants.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface LiveOptions {
@@ -16,7 +16,10 @@ export interface LiveOptions {
   gateways?: number;
   /** Default: a call stays in its first prompt for as long as a test takes. */
   cloud?: VoiceCloudOptions;
-  policy?: TenantInput["policy"];
+  /** Besides the voice cloud as its Twilio. */
+  tenant?: Partial<TenantInput>;
+  /** Further tenants, as they are given. */
+  others?: TestTenant[];
   /** Where the worker finds the REST API. Default: at the voice cloud itself. */
   apiBaseUrl?: (cloud: VoiceCloud) => Promise<string> | string;
 }
@@ -31,8 +34,8 @@ export interface LiveDeployment extends Deployment {
   /** Processes of their own; what they log is held to the same rules. */
   spawnWorker(options?: Spawning): Promise<SpawnedProcess>;
   spawnGateway(options?: Spawning): Promise<SpawnedProcess & TestGateway>;
-  /** Somebody calls, and hangs up only when the test says so. */
-  placeCall(): VoiceCall;
+  /** Somebody calls the flow at a gateway's public URL, and hangs up only when the test says so. */
+  placeCall(publicUrl?: string): VoiceCall;
   /** The code that the caller hears. */
   heardCode(call: VoiceCall): Promise<string>;
 }
@@ -55,7 +58,7 @@ export async function startLiveDeployment(fixture: GatewayFixture, options: Live
   };
   const port = await freePort();
   const deployment = await fixture.start({
-    tenants: [testTenant({ providers: { twilio }, policy: { maxRetries: 10, ...options.policy } })],
+    tenants: [testTenant({ providers: { twilio }, ...options.tenant }), ...(options.others ?? [])],
     gateways: 0,
     environment: { CALLSEAL_PUBLIC_URL: `http://127.0.0.1:${port}` },
   });
@@ -71,11 +74,11 @@ export async function startLiveDeployment(fixture: GatewayFixture, options: Live
     cloud,
     ...workersOf(fixture, deployment),
     spawnGateway: (spawning) => spawnGateway(fixture, deployment, spawning),
-    placeCall: () =>
+    placeCall: (publicUrl = deployment.publicUrl) =>
       cloud.placeCall({
         to: "+18005551234",
-        voiceUrl: `${deployment.publicUrl}/ivr/verify/start`,
-        statusCallback: `${deployment.publicUrl}/ivr/verify/status`,
+        voiceUrl: `${publicUrl}/ivr/verify/start`,
+        statusCallback: `${publicUrl}/ivr/verify/status`,
         statusCallbackEvents: ["initiated", "ringing", "answered", "completed"],
       }),
     heardCode: async (call) => {

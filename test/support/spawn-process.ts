@@ -48,7 +48,7 @@ export async function spawnProcess(part: "gateway" | "worker", options: SpawnOpt
       if (child.exitCode !== null) throw new Error(`the ${part} ended: ${JSON.stringify(lines)}`);
       return lines.find(({ event }) => event === `${part}.ready`);
     },
-    { withinMs: 15_000 },
+    { withinMs: 30_000 },
   );
   return {
     child,

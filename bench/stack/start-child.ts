@@ -17,7 +17,10 @@ export interface Child {
   pid: number;
   url: string;
   calls: RemoteCalls;
-  stop(): Promise<void>;
+  /** Asks it to end and, when it does not in time, kills it; resolves with its exit code. */
+  stop(): Promise<number | null>;
+  /** Ends it without a word, and resolves once it is gone. */
+  kill(): Promise<void>;
 }
 
 export interface ChildOptions {
@@ -47,7 +50,13 @@ export async function startChild(entry: string, options: ChildOptions = {}): Pro
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const url = await readyUrl(child, { log, entry });
-    return { pid: child.pid!, url, calls, stop: () => stop(child).finally(remove) };
+    return {
+      pid: child.pid!,
+      url,
+      calls,
+      stop: () => stop(child).finally(remove),
+      kill: () => kill(child).finally(remove),
+    };
   } catch (error) {
     await stop(child);
     await remove();
@@ -74,11 +83,23 @@ async function readyUrl(child: ChildProcess, from: { log: string; entry: string 
   throw new Error(`${from.entry} was not ready in time`);
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+async function stop(child: ChildProcess): Promise<number | null> {
+  if (hasEnded(child)) return child.exitCode;
   const gone = once(child, "exit");
   child.kill("SIGTERM");
   const timer = setTimeout(() => child.kill("SIGKILL"), stopDeadlineMs);
   await gone;
   clearTimeout(timer);
+  return child.exitCode;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { seededDraw } from "./seeded-draw.ts";
 
 /** Which requests a fault is for: REST updates and fetches of a call, webhooks that fetch a document, status callbacks. */
 export type FaultTarget = "call_update" | "call_fetch" | "webhook" | "status_callback";
@@ -80,15 +81,4 @@ export class FaultPlan {
     }
     return undefined;
   }
-}
-
-/** mulberry32: a small seeded generator, uniform on [0, 1). Not for secrets. */
-function seededDraw(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

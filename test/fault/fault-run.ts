@@ -1,0 +1,28 @@
+/** How large a run is. */
+export interface FaultPlan {
+  confirmations: number;
+  /** New calls a second. */
+  ratePerSecond: number;
+  /** Decides who is struck. */
+  seed: number;
+  /** Hears of progress, now and then. */
+  print: (line: string) => void;
+}
+
+/** What a run did and saw. */
+export interface FaultReport {
+  title: string;
+  seconds: number;
+  /** The faults that really happened, in words with their number. */
+  happened: string[];
+  /** What was measured, in words with units. */
+  seen: string[];
+  /** Each broken promise; empty when all were kept. */
+  violations: string[];
+}
+
+export interface FaultRun {
+  id: string;
+  title: string;
+  run(plan: FaultPlan): Promise<FaultReport>;
+}

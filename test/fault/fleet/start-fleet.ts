@@ -1,0 +1,152 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exportJWK, generateKeyPair } from "jose";
+import { enrolDevices } from "../../../bench/stack/enrol-devices.ts";
+import type { DeploymentAccess } from "../../../bench/stack/start-deployment.ts";
+import type { TenantInput } from "../../../core/tenants/tenant.ts";
+import { startVoiceCloud, type VoiceCloud } from "../../../sandbox/voice-cloud.ts";
+import { Histories } from "../history/call-history.ts";
+import { Caller } from "../load/caller.ts";
+import { phoneKeyStore } from "../load/phone-key-store.ts";
+import { startBalancer } from "./balancer.ts";
+import { type Ivr, startIvr } from "./ivr.ts";
+import { Member } from "./member.ts";
+
+export interface FleetOptions {
+  redisUrl: string;
+  gateways: number;
+  workers: number;
+  callers: number;
+  /** Replicas that must have a confirmation before it is acknowledged. Default 0. */
+  durabilityReplicas?: number;
+  /** Default 60. */
+  ttlSeconds?: number;
+}
+
+/** A whole deployment, each part a process of its own as in production, with its callers, its IVR and its voice cloud. */
+export interface Fleet {
+  cloud: VoiceCloud;
+  histories: Histories;
+  gateways: readonly Member[];
+  workers: readonly Member[];
+  callers: readonly Caller[];
+  /** For commands on this deployment. */
+  environment: Readonly<Record<string, string>>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const tenantId = "bank";
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    while (opened.length > 0) await opened.pop()!();
+  };
+  try {
+    return await openFleet(options, { close, closeAfter: (step) => opened.push(step) });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Closing {
+  close(): Promise<void>;
+  closeAfter(step: () => Promise<unknown>): void;
+}
+
+async function openFleet(options: FleetOptions, { close, closeAfter }: Closing): Promise<Fleet> {
+  const histories = new Histories();
+  const folder = await mkdtemp(join(tmpdir(), "callseal-fault-"));
+  closeAfter(() => rm(folder, { recursive: true, force: true }));
+  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+  const kid = "fault";
+  const ivr = await startIvr({
+    tenant: tenantId,
+    jwks: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: "ES256" }] },
+    arrived: (arrival) => histories.arrived(arrival),
+  });
+  closeAfter(ivr.close);
+  // A tenth of the time: a caller who hears nothing for ten minutes waits for one.
+  const cloud = await startVoiceCloud({ timeScale: 0.1, ledgerLimit: 5000 });
+  closeAfter(cloud.close);
+  cloud.onEntry((entry) => {
+    if (entry.type === "call.updated") histories.find(entry.callSid)?.updates.push(entry.monotonicMs);
+  });
+
+  const gateways: Member[] = [];
+  const balancer = await startBalancer(() => gateways.flatMap(({ url }) => (url === undefined ? [] : [url])));
+  closeAfter(balancer.close);
+  const access: DeploymentAccess = {
+    publicUrl: balancer.url,
+    prefix: "fault",
+    secret: randomBytes(32).toString("base64url"),
+    redisUrl: options.redisUrl,
+    tenantId,
+    apiKey: `cs_fault_${randomBytes(18).toString("base64url")}`,
+  };
+  const tenantsFile = join(folder, "tenants.json");
+  const tenant = faultTenant({ access, cloud, ivr, ttlSeconds: options.ttlSeconds ?? 60 });
+  await writeFile(tenantsFile, JSON.stringify({ tenants: [tenant] }), { mode: 0o600 });
+  const environment = {
+    NODE_ENV: "production",
+    HOST: "127.0.0.1",
+    PORT: "0",
+    REDIS_URL: access.redisUrl,
+    CALLSEAL_PUBLIC_URL: access.publicUrl,
+    CALLSEAL_CONFIG: tenantsFile,
+    CALLSEAL_SECRET: access.secret,
+    CALLSEAL_REDIS_PREFIX: access.prefix,
+    CALLSEAL_DURABILITY_REPLICAS: String(options.durabilityReplicas ?? 0),
+    CALLSEAL_SIGNING_KEYS: JSON.stringify({ keys: [{ ...(await exportJWK(privateKey)), kid }] }),
+  };
+  const enlist = (name: string, entry: string) => {
+    const member = new Member(name, { entry, environment });
+    closeAfter(() => member.kill());
+    return member;
+  };
+  gateways.push(...named("gateway", options.gateways).map((name) => enlist(name, "server/main.ts")));
+  const workers = named("worker", options.workers).map((name) => enlist(name, "worker/main.ts"));
+  await Promise.all([...gateways, ...workers].map((member) => member.start()));
+
+  const place = { cloud, histories, holdUrl: ivr.holdUrl, gatewayUrl: balancer.url, apiKey: access.apiKey };
+  const phones = await enrolDevices(access, options.callers);
+  const callers = await Promise.all(phones.map((phone) => Caller.connect(place, phoneKeyStore(phone, access))));
+  closeAfter(() => Promise.all(callers.map((caller) => caller.close())));
+  return { cloud, histories, gateways, workers, callers, environment, [Symbol.asyncDispose]: close };
+}
+
+const named = (kind: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${kind} ${index + 1}`);
+
+/** A tenant with the protocol's default policy, whose limits no run reaches. */
+function faultTenant(parts: {
+  access: DeploymentAccess;
+  cloud: VoiceCloud;
+  ivr: Ivr;
+  ttlSeconds: number;
+}): TenantInput {
+  const { access, cloud, ivr } = parts;
+  const account = cloud.accounts[0]!;
+  const never = 1_000_000;
+  return {
+    id: access.tenantId,
+    name: "Fault Bank",
+    apiKeys: [{ id: "ivr", key: access.apiKey, scopes: ["sessions", "metrics"] }],
+    policy: { ttlSeconds: parts.ttlSeconds },
+    limits: { sessionsPerMinutePerKey: never, sessionsPerMinutePerAni: never, pollsPerMinutePerSession: never },
+    providers: {
+      twilio: {
+        mode: "direct",
+        accountSid: account.accountSid,
+        authTokens: [account.authToken],
+        apiBaseUrl: cloud.url,
+        successUrl: ivr.verifiedUrl,
+        failureUrl: ivr.unverifiedUrl,
+      },
+    },
+    allowInsecureTargets: true,
+  };
+}

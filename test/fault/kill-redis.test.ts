@@ -1,0 +1,11 @@
+import { test } from "vitest";
+import { expectKept, runTimeoutMs, smallPlan } from "./expect-kept.ts";
+import { killRedis } from "./runs/kill-redis.ts";
+
+test(
+  "[X4] a Redis that is killed every five seconds comes back with every acknowledged confirmation",
+  async () => {
+    expectKept(await killRedis(smallPlan), smallPlan);
+  },
+  runTimeoutMs,
+);

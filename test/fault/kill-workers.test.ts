@@ -1,0 +1,11 @@
+import { test } from "vitest";
+import { expectKept, runTimeoutMs, smallPlan } from "./expect-kept.ts";
+import { killWorkers } from "./runs/kill-workers.ts";
+
+test(
+  "[X3] workers that are killed every two seconds lose no call and move none twice",
+  async () => {
+    expectKept(await killWorkers(smallPlan), smallPlan);
+  },
+  runTimeoutMs,
+);

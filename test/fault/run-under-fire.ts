@@ -1,0 +1,75 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { waitFor } from "../support/wait-for.ts";
+import type { FaultPlan, FaultReport } from "./fault-run.ts";
+import type { Fleet } from "./fleet/start-fleet.ts";
+import { checkHistory, type InjectedFault } from "./history/check-history.ts";
+import { describeVerdict } from "./history/describe-verdict.ts";
+import { runCalls } from "./load/run-calls.ts";
+
+export interface Fire {
+  title: string;
+  /** Milliseconds from one strike to the next; more when healing takes longer. */
+  everyMs: number;
+  /** Does one fault and heals it; answers what it did and when. */
+  strike(): Promise<InjectedFault>;
+}
+
+/** Lets all calls go through a fleet that is struck again and again meanwhile, and judges what came of them. */
+export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): Promise<FaultReport> {
+  const { callers, histories } = fleet;
+  const startedAt = performance.now();
+  const faults: InjectedFault[] = [];
+  const over = new AbortController();
+  let done = 0;
+  const tell = (what: string) => plan.print(`  ${seconds(startedAt)} s: ${done} calls, ${faults.length} faults${what}`);
+  const onDone = () => {
+    done += 1;
+    if (done % 500 === 0) tell("");
+  };
+  const burning = keepStriking(fire, faults, over.signal);
+  await Promise.race([runCalls(callers, plan, onDone), burning]);
+  over.abort();
+  await burning;
+  tell("; waiting until every intercept is settled");
+  await settle(fleet);
+  const verdict = checkHistory(histories.all, faults);
+  const wanted = Math.floor((plan.confirmations * 1000) / plan.ratePerSecond / fire.everyMs / 2);
+  return {
+    title: fire.title,
+    seconds: seconds(startedAt),
+    happened: [`${faults.length} times`, `${verdict.underWay} calls were under way`],
+    seen: describeVerdict(verdict),
+    violations: [
+      ...verdict.violations,
+      ...(faults.length < Math.max(1, wanted) ? [`only ${faults.length} faults happened`] : []),
+      ...(verdict.underWay === 0 ? ["no call was under way when a fault struck"] : []),
+    ],
+  };
+}
+
+/** Ends with the signal; rejects when a strike fails. */
+async function keepStriking(fire: Fire, faults: InjectedFault[], signal: AbortSignal): Promise<void> {
+  let dueAt = performance.now() + fire.everyMs;
+  while (!signal.aborted) {
+    await delay(Math.max(0, dueAt - performance.now()), undefined, { signal }).catch(() => undefined);
+    dueAt = performance.now() + fire.everyMs;
+    if (!signal.aborted) faults.push(await fire.strike());
+  }
+}
+
+/** Reads every session again and again until none owes anything, or the longest time that one may have passed. */
+async function settle({ callers, histories }: Fleet): Promise<void> {
+  const unsettled = new Set(histories.all);
+  const look = async () => {
+    const batch = [...unsettled].slice(0, 200);
+    await Promise.all(batch.map((call, index) => callers[index % callers.length]!.readEnd(call)));
+    for (const call of batch) {
+      if (call.end?.status !== "pending" && call.end?.intercept !== "pending") unsettled.delete(call);
+    }
+    return unsettled.size === 0;
+  };
+  // Who is not settled then is found by the check.
+  await waitFor("every session is settled", look, { withinMs: 100_000, everyMs: 20 }).catch(() => undefined);
+}
+
+const seconds = (since: number): number => Math.round((performance.now() - since) / 100) / 10;

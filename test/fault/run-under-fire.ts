@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { waitFor } from "../support/wait-for.ts";
 import type { FaultPlan, FaultReport } from "./fault-run.ts";
+import { countAttempts } from "./fleet/count-attempts.ts";
 import type { Fleet } from "./fleet/start-fleet.ts";
 import { checkHistory, type InjectedFault } from "./history/check-history.ts";
 import { describeVerdict } from "./history/describe-verdict.ts";
@@ -12,6 +13,8 @@ export interface Fire {
   everyMs: number;
   /** Does one fault and heals it; answers what it did and when. */
   strike(): Promise<InjectedFault>;
+  /** Workers and provider are left alone: then no arrival is repeated but after an attempt whose outcome nobody knew. */
+  sparesIntercepts?: boolean;
 }
 
 /** Lets all calls go through a fleet that is struck again and again meanwhile, and judges what came of them. */
@@ -33,6 +36,7 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
   tell("; waiting until every intercept is settled");
   await settle(fleet);
   const verdict = checkHistory(histories.all, faults);
+  const { unknown = 0 } = fire.sparesIntercepts ? await countAttempts(fleet) : { unknown: verdict.repeatedArrivals };
   const wanted = Math.floor((plan.confirmations * 1000) / plan.ratePerSecond / fire.everyMs / 2);
   return {
     title: fire.title,
@@ -42,6 +46,7 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
     violations: [
       ...verdict.violations,
       ...(faults.length < Math.max(1, wanted) ? [`only ${faults.length} faults happened`] : []),
+      ...(verdict.repeatedArrivals > unknown ? [`${verdict.repeatedArrivals} arrivals repeated without a cause`] : []),
       ...(verdict.underWay === 0 ? ["no call was under way when a fault struck"] : []),
     ],
   };

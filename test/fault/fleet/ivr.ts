@@ -9,8 +9,8 @@ export interface Arrival {
   page: "verified" | "unverified";
   callId: string;
   at: number;
-  /** The page was given a receipt of this gateway for this call. */
-  genuine: boolean;
+  /** The receipt's id, when the page was given a receipt of this gateway for this call. */
+  receiptId: string | undefined;
 }
 
 /** The tenant's IVR: holds a caller on the line, and hears on which of its pages the caller arrives. */
@@ -24,17 +24,17 @@ export interface Ivr {
 /** Ten minutes by the voice cloud's clock: the caller waits, whichever page it was. */
 const waiting = '<?xml version="1.0" encoding="UTF-8"?><Response><Pause length="600"/></Response>';
 
-/** Starts it; `arrived` hears of every caller who is led to one of its pages, and whether the receipt was a genuine one. */
+/** Starts it; `arrived` hears of every caller who is led to one of its pages, and with which receipt. */
 export async function startIvr(options: {
   tenant: string;
   jwks: JSONWebKeySet;
   arrived: (arrival: Arrival) => void;
 }): Promise<Ivr> {
   const verify = createReceiptVerifier({ jwks: options.jwks });
-  const isGenuine = (receipt: string | null, callId: string): Promise<boolean> =>
+  const receiptId = (receipt: string | null, callId: string): Promise<string | undefined> =>
     verify(receipt ?? "", { tenant: options.tenant, expected: { provider: "twilio", callId } }).then(
-      () => true,
-      () => false,
+      ({ jti }) => jti,
+      () => undefined,
     );
   const server = createServer(async (request, response) => {
     const at = performance.now();
@@ -42,10 +42,14 @@ export async function startIvr(options: {
     const callId = new URLSearchParams(await text(request)).get("CallSid") ?? "";
     response.writeHead(200, { "content-type": "text/xml" }).end(waiting);
     if (pathname === "/verified") {
-      const genuine = await isGenuine(searchParams.get("receipt"), callId);
-      options.arrived({ page: "verified", callId, at, genuine });
+      options.arrived({
+        page: "verified",
+        callId,
+        at,
+        receiptId: await receiptId(searchParams.get("receipt"), callId),
+      });
     } else if (pathname === "/unverified") {
-      options.arrived({ page: "unverified", callId, at, genuine: false });
+      options.arrived({ page: "unverified", callId, at, receiptId: undefined });
     }
   });
   server.keepAliveTimeout = 60_000;

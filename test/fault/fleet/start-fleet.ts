@@ -34,6 +34,7 @@ export interface Fleet {
   callers: readonly Caller[];
   /** For commands on this deployment. */
   environment: Readonly<Record<string, string>>;
+  apiKey: string;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -115,7 +116,16 @@ async function openFleet(options: FleetOptions, { close, closeAfter }: Closing):
   const phones = await enrolDevices(access, options.callers);
   const callers = await Promise.all(phones.map((phone) => Caller.connect(place, phoneKeyStore(phone, access))));
   closeAfter(() => Promise.all(callers.map((caller) => caller.close())));
-  return { cloud, histories, gateways, workers, callers, environment, [Symbol.asyncDispose]: close };
+  return {
+    cloud,
+    histories,
+    gateways,
+    workers,
+    callers,
+    environment,
+    apiKey: access.apiKey,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 const named = (kind: string, count: number): string[] =>

@@ -15,8 +15,8 @@ export interface CallHistory {
   polled?: string;
   /** The voice cloud took an update of the call. */
   updates: number[];
-  /** The call came to the IVR's page for verified callers. */
-  arrivals: { at: number; genuine: boolean }[];
+  /** The call came to the IVR's page for verified callers; without an id when the receipt was not a genuine one. */
+  arrivals: { at: number; receiptId: string | undefined }[];
   /** The call was led to the IVR's page for the others. */
   turnedAway: number[];
   /** What the session is when all is quiet again. */
@@ -42,10 +42,10 @@ export class Histories {
     return this.#calls.get(callId);
   }
 
-  arrived({ page, callId, at, genuine }: Arrival): void {
+  arrived({ page, callId, at, receiptId }: Arrival): void {
     const call = this.#calls.get(callId);
     if (page === "unverified") call?.turnedAway.push(at);
-    else call?.arrivals.push({ at, genuine });
+    else call?.arrivals.push({ at, receiptId });
     if (page === "verified") this.#waiting.get(callId)?.();
   }
 

@@ -7,7 +7,7 @@ export function describeVerdict(verdict: Verdict): string[] {
     `${verdict.calls} calls, ${verdict.acknowledged} acknowledged, ${verdict.refused} refused in the end`,
     `errors that reached a client: ${errors.join(", ") || "none"}`,
     ...(verdict.confirmedUnheard > 0 ? [`${verdict.confirmedUnheard} confirmed whose device never heard of it`] : []),
-    ...(verdict.repeatedUpdates > 0 ? [`${verdict.repeatedUpdates} updates of a call repeated`] : []),
+    `${verdict.repeatedArrivals} arrivals repeated, each with the receipt of the first`,
     `acknowledgement to call update: ${inMs(verdict.moved)}`,
     `fault to call update, of calls acknowledged and not yet moved: ${inMs(verdict.movedAfterFault)}`,
   ];

@@ -11,6 +11,7 @@ export async function killGateways(plan: FaultPlan): Promise<FaultReport> {
   const draw = seededDraw(plan.seed);
   return await runUnderFire(fleet, plan, {
     title: "a gateway is killed every 2 s",
+    sparesIntercepts: true,
     everyMs: 2000,
     strike: () => fleet.gateways[Math.floor(draw() * fleet.gateways.length)]!.killAndStart(),
   });

@@ -9,7 +9,7 @@ const kept: CallHistory = {
   clientErrors: [],
   polled: "confirmed",
   updates: [50],
-  arrivals: [{ at: 60, genuine: true }],
+  arrivals: [{ at: 60, receiptId: "r1" }],
   turnedAway: [],
   end: { status: "confirmed", intercept: "succeeded" },
 };
@@ -42,13 +42,17 @@ describe("the history checker", () => {
       /acknowledged and lost/,
     ],
     ["a call that never moves", { arrivals: [] }, /never moved/],
-    ["a call that moves twice", { arrivals: [kept.arrivals[0]!, kept.arrivals[0]!] }, /moved 2 times in effect/],
+    [
+      "a call that moves twice",
+      { arrivals: [...kept.arrivals, { at: 90, receiptId: "r2" }] },
+      /moved 2 times in effect/,
+    ],
     [
       "a call that moves unconfirmed",
       { end: { status: "timeout", intercept: "none" } },
       /moved without a confirmation/,
     ],
-    ["a forged receipt", { arrivals: [{ at: 60, genuine: false }] }, /not genuine/],
+    ["a forged receipt", { arrivals: [{ at: 60, receiptId: undefined }] }, /not genuine/],
     ["an intercept that is said to have failed", { end: { status: "confirmed", intercept: "failed" } }, /is failed/],
     ["a poll that answers something else", { polled: "timeout" }, /its poll answered timeout/],
   ])("[X1] names %s", (_what, change, violation) => {
@@ -62,9 +66,17 @@ describe("the history checker", () => {
     expect(checkHistory([unread]).violations).toEqual(["CA1: its session could not be read at the end"]);
   });
 
-  test("[X1] counts repeated updates, and only calls that a fault found under way", () => {
-    const verdict = checkHistory([{ ...kept, updates: [50, 55] }], [{ at: 61, what: "too late" }]);
-    expect(verdict).toMatchObject({ repeatedUpdates: 1, underWay: 0, movedAfterFault: { samples: 0 } });
+  test("[X1] counts repeated arrivals with the same receipt, and only calls that a fault found under way", () => {
+    const verdict = checkHistory(
+      [{ ...kept, arrivals: [...kept.arrivals, { at: 90, receiptId: "r1" }] }],
+      [{ at: 61, what: "too late" }],
+    );
+    expect(verdict).toMatchObject({
+      repeatedArrivals: 1,
+      underWay: 0,
+      movedAfterFault: { samples: 0 },
+      violations: [],
+    });
   });
 
   test("[X1] takes percentiles by nearest rank", () => {

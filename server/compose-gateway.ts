@@ -8,6 +8,8 @@ import { createReceiptIssuer } from "../core/keys/issue-receipt.ts";
 import { createSigner } from "../core/keys/signer.ts";
 import { RateLimits } from "../core/limits/rate-limits.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
+import { showEventLoop } from "../core/process/event-loop-metrics.ts";
+import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
@@ -20,6 +22,8 @@ import { StatusChannel } from "../core/redis/status-channel.ts";
 import { VerifiedCases } from "../core/redis/verified-cases.ts";
 import { createTenantDirectory } from "../core/tenants/tenant-directory.ts";
 import { warnOfDefaults } from "../core/tenants/warn-of-defaults.ts";
+import { createAdmission } from "./admission/admission.ts";
+import { SocketGate } from "./admission/socket-gate.ts";
 import { Background } from "./background.ts";
 import { DeviceSockets, deviceNamespace } from "./device/device-sockets.ts";
 import { Withdrawals } from "./device/withdrawals.ts";
@@ -55,6 +59,10 @@ export async function composeGateway(parts: {
   const statusChannel = new StatusChannel(connections.open("subscriber"), { keyspace, sharded: connections.sharded });
   const background = new Background(logger);
   const deviceSockets = new DeviceSockets(deviceNamespace(parts.io));
+  const metrics = createGatewayMetrics();
+  const admission = createAdmission(config, metrics.registry);
+  const eventLoop = watchEventLoop({ limitMs: config.CALLSEAL_EVENT_LOOP_DELAY_LIMIT_MS });
+  showEventLoop(metrics.registry, eventLoop);
   return {
     publicUrl,
     tenants,
@@ -76,7 +84,10 @@ export async function composeGateway(parts: {
     openings: new Map(),
     background,
     requestsUnderWay: new RequestsUnderWay(),
-    metrics: createGatewayMetrics(),
+    admission,
+    gate: new SocketGate(admission),
+    eventLoop,
+    metrics,
     redis,
     clock,
     logger,

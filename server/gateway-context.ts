@@ -5,6 +5,7 @@ import type { IssueReceipt } from "../core/keys/issue-receipt.ts";
 import type { Signer } from "../core/keys/signer.ts";
 import type { RateLimits } from "../core/limits/rate-limits.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
+import type { EventLoopWatch } from "../core/process/watch-event-loop.ts";
 import type { JobQueues } from "../core/queue/job-queues.ts";
 import type { RedisClient } from "../core/redis/connections.ts";
 import type { DidIndex } from "../core/redis/did-index.ts";
@@ -14,6 +15,8 @@ import type { SessionStore } from "../core/redis/session-store.ts";
 import type { StatusChannel } from "../core/redis/status-channel.ts";
 import type { VerifiedCases } from "../core/redis/verified-cases.ts";
 import type { TenantDirectory } from "../core/tenants/tenant-directory.ts";
+import type { Admission } from "./admission/admission.ts";
+import type { SocketGate } from "./admission/socket-gate.ts";
 import type { Background } from "./background.ts";
 import type { DeviceSockets } from "./device/device-sockets.ts";
 import type { Withdrawals } from "./device/withdrawals.ts";
@@ -48,6 +51,10 @@ export interface GatewayContext {
   openings: Map<string, Promise<Opened>>;
   background: Background;
   requestsUnderWay: RequestsUnderWay;
+  /** What this gateway takes on at once. */
+  admission: Admission;
+  gate: SocketGate;
+  eventLoop: EventLoopWatch;
   metrics: GatewayMetrics;
   /** For probes only; everything else goes through a store. */
   redis: RedisClient;

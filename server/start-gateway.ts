@@ -1,19 +1,21 @@
-import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
+import type { Server as HttpServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../core/config/config.ts";
 import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { endUnreadBodies } from "../core/http/end-unread-bodies.ts";
+import { createGuardedServer } from "../core/http/guarded-server.ts";
 import { problemDocument } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { printDemoKeys } from "../core/tenants/print-demo-keys.ts";
 import { CallsealError } from "../core/verification/errors.ts";
+import { mostConnections } from "./admission/admission.ts";
 import { createApp } from "./app.ts";
 import { checkReadiness } from "./check-readiness.ts";
 import { composeGateway } from "./compose-gateway.ts";
 import { serveConsoles } from "./console/console-namespace.ts";
 import { serveDevices } from "./device/device-namespace.ts";
 import { deviceNamespace } from "./device/device-sockets.ts";
-import { guardConnections } from "./http/guard-connections.ts";
 import { keepTime } from "./keep-time.ts";
 import { openSockets } from "./open-sockets.ts";
 import { stopGateway } from "./stop-gateway.ts";
@@ -29,8 +31,9 @@ export interface Gateway {
 export async function startGateway(config: Config & { REDIS_URL: string }, logger: Logger): Promise<Gateway> {
   const connections = createConnections(config.REDIS_URL, (role, err) => logger.warn({ role, err }, "redis.failed"));
   let handle: RequestListener = answerNotReady;
-  const server = createServer((request, response) => handle(request, response));
-  guardConnections(server);
+  const server = createGuardedServer((request, response) => handle(request, response), {
+    mostConnections: mostConnections(config),
+  });
   try {
     const port = await listen(server, config);
     const publicUrl = config.CALLSEAL_PUBLIC_URL ?? `http://localhost:${port}`;
@@ -42,6 +45,9 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
     serveDevices(deviceNamespace(io), context);
     serveConsoles(io, context);
     io.attach(server);
+    context.gate.guard(server, io);
+    endUnreadBodies(server);
+    server.on("drop", context.admission.noteDropped);
     handle = createApp(context, {
       trustProxy: config.CALLSEAL_TRUST_PROXY,
       checkReadiness: () => checkReadiness(context, state),

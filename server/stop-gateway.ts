@@ -35,5 +35,7 @@ export async function stopGateway(parts: {
   stopTime();
   await context.jobs.close();
   await connections.close();
+  context.eventLoop.close();
+  context.requestsUnderWay.close();
   context.logger.info("gateway.stopped");
 }

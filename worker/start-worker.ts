@@ -1,8 +1,12 @@
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import type { Config } from "../core/config/config.ts";
 import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { endUnreadBodies } from "../core/http/end-unread-bodies.ts";
+import { createGuardedServer } from "../core/http/guarded-server.ts";
 import { problemDocument, problemHeaders } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
+import { showEventLoop } from "../core/process/event-loop-metrics.ts";
+import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { CallsealError } from "../core/verification/errors.ts";
 import { composeWorker } from "./compose-worker.ts";
@@ -16,6 +20,9 @@ import { startOutboxConsumers } from "./outbox/start-outbox-consumers.ts";
 import { startReconciler } from "./reconcile/reconciler.ts";
 import { stopWorker } from "./stop-worker.ts";
 import { liveCallTuning, type WorkerTuning } from "./worker-tuning.ts";
+
+/** Probes and metrics have few clients. */
+const mostConnections = 1000;
 
 export interface RunningWorker {
   /** Of health, readiness and metrics. */
@@ -34,7 +41,8 @@ export async function startWorker(
   const faults = new FaultLog(logger);
   const connections = createConnections(config.REDIS_URL, (role, err) => faults.report("redis.failed", err, { role }));
   let handle: RequestListener = answerNotReady;
-  const server = createServer((request, response) => handle(request, response));
+  const server = createGuardedServer((request, response) => handle(request, response), { mostConnections });
+  endUnreadBodies(server);
   try {
     const port = await listenOnPort(server, config, logger);
     const context = await composeWorker({
@@ -50,7 +58,10 @@ export async function startWorker(
       },
     });
     const [intercepts, timeouts] = [takeInterceptJobs(context), takeTimeoutJobs(context)];
-    const state = { draining: false, intercepts, timeouts };
+    const eventLoop = watchEventLoop({ limitMs: config.CALLSEAL_EVENT_LOOP_DELAY_LIMIT_MS });
+    server.once("close", eventLoop.close);
+    showEventLoop(context.metrics.registry, eventLoop);
+    const state = { draining: false, intercepts, timeouts, eventLoop };
     handle = answerOperations(context, () => checkReadiness(context, state));
     intercepts.start();
     timeouts.start();

@@ -115,6 +115,22 @@ export const configSchema = z.object({
     .default(900)
     .describe("how long a session can be read after its expiry"),
   CALLSEAL_OUTBOX_LIMIT: wholeNumber(1000, 10_000_000).default(25_000).describe("events kept a partition, at least"),
+  CALLSEAL_MAX_SOCKETS: wholeNumber(1, 1_000_000)
+    .default(20_000)
+    .describe("sockets of devices and consoles that one gateway holds, handshakes under way included"),
+  CALLSEAL_MAX_HANDSHAKES: wholeNumber(1, 1_000_000)
+    .default(2000)
+    .describe("WebSocket connections without a sign-in that one gateway holds, each for 10 s at most"),
+  CALLSEAL_MAX_POLLS: wholeNumber(1, 1_000_000).default(10_000).describe("long polls that wait at one gateway"),
+  CALLSEAL_MAX_REQUESTS: wholeNumber(1, 1_000_000)
+    .default(5000)
+    .describe("HTTP requests that one gateway answers at once, waiting polls apart, and as many requests of sockets"),
+  CALLSEAL_MAX_CONNECTIONS: wholeNumber(1, 10_000_000)
+    .optional()
+    .describe("TCP connections of one gateway; absent: the sum of the four caps above and 1000"),
+  CALLSEAL_EVENT_LOOP_DELAY_LIMIT_MS: wholeNumber(10, 60_000)
+    .default(500)
+    .describe("a process is not ready when work has waited longer for its event loop, on average, for 5 s"),
   CALLSEAL_DURABILITY_REPLICAS: wholeNumber(0, 5)
     .default(0)
     .describe("replicas that must have a confirmation before it is acknowledged (WAIT)"),

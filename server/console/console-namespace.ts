@@ -1,6 +1,8 @@
 import type { Namespace, Server } from "socket.io";
 import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { admitSocketRequest } from "../admission/admit-socket-request.ts";
+import { AtCapacity } from "../admission/capacity.ts";
 import { handshakeError } from "../device/acknowledge.ts";
 import { answerRequest, isFault } from "../device/answer-request.ts";
 import { type ClientRequest, readRequest } from "../device/read-request.ts";
@@ -29,13 +31,15 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
   const namespace = io.of("/console") as unknown as ConsoleNamespace;
   const verifyToken = createAgentTokenVerifier(context.tenants.all, context.clock.now);
   namespace.use((socket, next) => {
-    authenticateAgent(context.tenants, verifyToken, socket.handshake.auth.token).then(
-      (agent) => {
-        socket.data = { agent };
-        next();
-      },
-      (error: unknown) => next(refuseHandshake(context, error)),
-    );
+    context.gate
+      .signIn(socket, () => authenticateAgent(context.tenants, verifyToken, socket.handshake.auth.token))
+      .then(
+        (agent) => {
+          socket.data = { agent };
+          next();
+        },
+        (error: unknown) => next(refuseHandshake(context, error)),
+      );
   });
 
   namespace.on("connection", (socket) => {
@@ -45,6 +49,7 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
     socket.on("disconnect", () => {
       clearTimeout(end);
       watches.close();
+      context.gate.left(socket);
     });
     socket.onAny((event: string, ...args: unknown[]) => {
       const asked = readRequest(args);
@@ -52,9 +57,10 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
       const work = () => answer(watches, event, asked);
       const who = { tenant: tenant.id, keyId, correlationId: newCorrelationId() };
       const known = event === "watch" ? "console.watch" : "console.unknown";
-      context.background.run("console.request", () =>
-        answerRequest(context.logger, { event: known, who, work, ack: asked.ack }),
-      );
+      admitSocketRequest(context, asked, {
+        name: "console.request",
+        work: () => answerRequest(context.logger, { event: known, who, work, ack: asked.ack }),
+      });
     });
   });
 }
@@ -72,7 +78,7 @@ function endOf(expiresAtMs: number | undefined, end: { nowMs: number; leave: () 
 
 function refuseHandshake(context: GatewayContext, error: unknown): Error {
   const refused = handshakeError(error);
-  const fault = isFault(refused.message);
+  const fault = isFault(refused.message) && !(error instanceof AtCapacity);
   context.logger[fault ? "error" : "info"](
     { code: refused.message, ...(fault ? { err: error } : {}) },
     "console.refused",

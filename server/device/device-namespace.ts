@@ -2,6 +2,8 @@ import type { Socket } from "socket.io";
 import type { Device } from "../../core/devices/device-store.ts";
 import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { admitSocketRequest } from "../admission/admit-socket-request.ts";
+import { AtCapacity } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { handshakeError } from "./acknowledge.ts";
 import { answerRequest, isFault } from "./answer-request.ts";
@@ -25,30 +27,38 @@ const handlers: ReadonlyMap<string, Handle> = new Map<keyof DeviceRequests, Hand
 
 /** The socket of apps (PROTOCOL §4): authenticates the handshake, then answers `claim`, `confirm` and `deny`. */
 export function serveDevices(namespace: DeviceNamespace, context: GatewayContext): void {
-  const takeTurn = inTurn();
+  const { socketRequests } = context.admission;
+  const takeTurn = inTurn(() => socketRequests.used > socketRequests.limit / 2);
   namespace.use((socket, next) => {
-    authenticateDevice(context, socket.handshake.auth.token).then(
-      (device) => {
-        context.metrics.handshakes.inc({ result: "accepted" });
-        socket.data = { deviceId: device.deviceId, subjectId: device.subjectId, tenantId: device.tenant };
-        (socket as DeviceSocket).device = device;
-        next();
-      },
-      (error: unknown) => next(refuseHandshake(context, error)),
-    );
+    context.gate
+      .signIn(socket, () => authenticateDevice(context, socket.handshake.auth.token))
+      .then(
+        (device) => {
+          context.metrics.handshakes.inc({ result: "accepted" });
+          socket.data = { deviceId: device.deviceId, subjectId: device.subjectId, tenantId: device.tenant };
+          (socket as DeviceSocket).device = device;
+          next();
+        },
+        (error: unknown) => next(refuseHandshake(context, error)),
+      );
   });
 
   namespace.on("connection", (socket) => {
     const { device } = socket as DeviceSocket;
     const tenant = context.tenants.byId(device.tenant)!;
     context.metrics.sockets.inc();
-    socket.on("disconnect", () => context.metrics.sockets.dec());
+    socket.on("disconnect", () => {
+      context.metrics.sockets.dec();
+      context.gate.left(socket);
+    });
     void socket.join(context.deviceSockets.roomOf(device.deviceId));
     context.background.run("device.greet", () => greet(context, socket as DeviceSocket));
     socket.onAny((event: string, ...args: unknown[]) => {
       const asked = readRequest(args);
       const request = { tenant, device, correlationId: newCorrelationId() };
-      if (asked) context.background.run("device.request", () => answer(request, { ...asked, event }));
+      if (!asked) return;
+      const work = () => answer(request, { ...asked, event });
+      admitSocketRequest(context, asked, { name: "device.request", work });
     });
   });
 
@@ -71,7 +81,7 @@ export function serveDevices(namespace: DeviceNamespace, context: GatewayContext
 
 function refuseHandshake(context: GatewayContext, error: unknown): Error {
   const refused = handshakeError(error);
-  const fault = isFault(refused.message);
+  const fault = isFault(refused.message) && !(error instanceof AtCapacity);
   context.metrics.handshakes.inc({ result: refused.message });
   context.logger[fault ? "error" : "info"](
     { code: refused.message, ...(fault ? { err: error } : {}) },

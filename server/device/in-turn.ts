@@ -3,6 +3,8 @@ import { CallsealError } from "../../core/verification/errors.ts";
 
 /** More requests of one device than anybody's app has; each may hold a frame of 16 KiB while it waits. */
 const mostUnderWay = 2000;
+/** While the gateway is busy: what a device that is in no hurry ever has, so that a few of them do not fill it alone. */
+const mostWhileBusy = 16;
 
 interface Queue {
   last: Promise<unknown>;
@@ -13,11 +15,11 @@ interface Queue {
  * Runs work that belongs to the same key one after another, so that racing requests of one device are counted one by
  * one; other keys do not wait. A key is forgotten with its last work. Throws `rate_limited` when too much is waiting.
  */
-export function inTurn(): <Result>(key: string, work: () => Promise<Result>) => Promise<Result> {
+export function inTurn(isBusy: () => boolean): <Result>(key: string, work: () => Promise<Result>) => Promise<Result> {
   const queues = new Map<string, Queue>();
   return async (key, work) => {
     const queue = queues.get(key) ?? { last: Promise.resolve(), length: 0 };
-    if (queue.length >= mostUnderWay) {
+    if (queue.length >= (isBusy() ? mostWhileBusy : mostUnderWay)) {
       throw new CallsealError("rate_limited", { detail: "too many requests at once", retryAfterSeconds: 1 });
     }
     queues.set(key, queue);

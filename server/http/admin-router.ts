@@ -4,6 +4,7 @@ import type { Device } from "../../core/devices/device-store.ts";
 import { parseEventId } from "../../core/events/event-log.ts";
 import { VerificationStatsCollector } from "../../core/events/verification-stats.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { admitRequest } from "../admission/admit-request.ts";
 import { zidShape } from "../device/authenticate-device.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { instant } from "../sessions/present-session.ts";
@@ -44,6 +45,7 @@ export const statsQuery = z.object({
 export function adminRouter(context: GatewayContext): Router {
   const router = Router();
   router.use(authenticate(context.tenants, { scope: "admin" }));
+  router.use(admitRequest(context.admission.requests));
   router.use((_request, response, next) => {
     response.set("Cache-Control", "no-store");
     next();

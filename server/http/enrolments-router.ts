@@ -2,6 +2,7 @@ import { Router } from "express";
 import { z } from "zod";
 import { bareJwk, parseJws, publicJwkSchema } from "../../core/devices/verify-jws.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { admitRequest } from "../admission/admit-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "./correlation.ts";
 import { jsonBody, parse } from "./parse-body.ts";
@@ -34,7 +35,8 @@ type Enrolment = z.output<typeof enrolmentBody>;
 export function enrolmentsRouter(context: GatewayContext): Router {
   const router = Router();
   const most = Math.max(...context.tenants.all.map((tenant) => tenant.limits.enrollmentsPerHourPerAddress));
-  router.post("/enrollments", jsonBody(), async (request, response) => {
+  const admit = admitRequest(context.admission.requests);
+  router.post("/enrollments", jsonBody(), admit, async (request, response) => {
     // The tenant is known only once the code is, so guesses are limited by the most that any tenant allows.
     const { left } = await context.limits.consume("enrolments", request.ip ?? "unknown", most);
     const enrolment = parse(enrolmentBody, request.body);

@@ -3,6 +3,7 @@ import { spacedDigits } from "../../core/language/spoken-digits.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { isTerminal, type Session } from "../../core/verification/session.ts";
+import { admitRequest } from "../admission/admit-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { openSession } from "../sessions/open-session.ts";
 import { pollStatus } from "../sessions/poll-status.ts";
@@ -23,6 +24,7 @@ const pollAfterSeconds = 2;
 export function flatRouter(context: GatewayContext): Router {
   const router = Router();
   router.use(authenticate(context.tenants, { scope: "sessions", acceptApiKeyHeader: true }));
+  router.use(admitRequest(context.admission.requests));
   router.use((_request, response, next) => {
     response.set("Cache-Control", "no-store");
     next();

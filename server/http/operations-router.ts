@@ -1,4 +1,5 @@
 import { Router } from "express";
+import { shareCall } from "../../core/http/share-call.ts";
 import { receiptLifetimeSeconds } from "../../core/keys/issue-receipt.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { authenticate } from "./authenticate.ts";
@@ -13,11 +14,13 @@ export interface Readiness {
 /** Health, readiness, metrics, the public keys and the description of the API (PROTOCOL §2, §9). */
 export function operationsRouter(context: GatewayContext, checkReadiness: () => Promise<Readiness>): Router {
   const router = Router();
+  // Anybody may ask, and each answer asks Redis.
+  const readinessNow = shareCall(checkReadiness);
   router.get("/healthz", (_request, response) => {
     response.json({ status: "ok" });
   });
   router.get("/readyz", async (_request, response) => {
-    const readiness = await checkReadiness();
+    const readiness = await readinessNow();
     response.set("Cache-Control", "no-store");
     response
       .status(readiness.ready ? 200 : 503)

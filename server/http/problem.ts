@@ -2,6 +2,7 @@ import type { NextFunction, Request, Response } from "express";
 import { problemDocument, problemHeaders } from "../../core/http/problem-document.ts";
 import type { Logger } from "../../core/logging/create-logger.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { AtCapacity } from "../admission/capacity.ts";
 import { correlationOf } from "./correlation.ts";
 
 /** What ioredis says when it cannot reach Redis, and Redis when it cannot serve: busy, full, behind or without a disk. */
@@ -45,7 +46,9 @@ export function problemHandler(logger: Logger) {
     const correlationId = correlationOf(response);
     if (error.code === "internal")
       logger.error({ err: error.cause ?? error, correlationId, route: request.path }, "request.failed");
-    if (error.code === "unavailable") logger.warn({ err: error.cause ?? error, correlationId }, "store.unavailable");
+    // What a cap refuses is counted, not logged: it is many at once, and nothing has failed.
+    if (error.code === "unavailable" && !(error instanceof AtCapacity))
+      logger.warn({ err: error.cause ?? error, correlationId }, "store.unavailable");
     if (response.headersSent) {
       next(thrown);
       return;

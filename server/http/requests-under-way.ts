@@ -1,9 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { NextFunction, Request, Response } from "express";
 
-/** Counts the requests that are being answered, so that a gateway that stops can answer them first. */
+/** Longer than the largest answer takes over a slow line. */
+const takenWithinMs = 30_000;
+
+/**
+ * Knows the requests that are being answered, so that a gateway that stops can answer them first, and cuts off whoever
+ * does not take an answer: what is written and not read stays in this process.
+ */
 export class RequestsUnderWay {
   readonly #responses = new Set<Response>();
+  readonly #seenEnded = new WeakSet<Response>();
+  readonly #sweeper: NodeJS.Timeout;
+
+  /** An answer that is complete and not taken is cut off after once to twice `withinMs`, default 30,000. */
+  constructor(options: { withinMs?: number } = {}) {
+    this.#sweeper = setInterval(() => this.#cutOff(), options.withinMs ?? takenWithinMs);
+    this.#sweeper.unref();
+  }
 
   readonly count = (_request: Request, response: Response, next: NextFunction): void => {
     this.#responses.add(response);
@@ -22,5 +36,18 @@ export class RequestsUnderWay {
       return new Promise<void>((resolve) => response.once("close", () => resolve()));
     });
     await Promise.race([Promise.all(answered), delay(withinMs, undefined, { ref: false })]);
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #cutOff(): void {
+    for (const response of this.#responses) {
+      // An answer without a socket waits behind the one before it on a pipelined connection: that is nobody's fault.
+      const stuck = response.writableEnded && !response.writableFinished && response.socket !== null;
+      if (stuck && this.#seenEnded.has(response)) response.destroy();
+      if (stuck) this.#seenEnded.add(response);
+    }
   }
 }

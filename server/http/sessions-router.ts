@@ -3,6 +3,7 @@ import { parseSessionId } from "../../core/redis/keys.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { type ProviderName, providerNames } from "../../core/verification/provider-name.ts";
 import type { Session } from "../../core/verification/session.ts";
+import { admitRequest } from "../admission/admit-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { advanceLoop } from "../sessions/advance-loop.ts";
 import { cancelSession } from "../sessions/cancel-session.ts";
@@ -19,6 +20,7 @@ import { callEndedBody, callId, createSessionBody, emptyBody, loopBody } from ".
 export function sessionsRouter(context: GatewayContext): Router {
   const router = Router();
   router.use(authenticate(context.tenants, { scope: "sessions" }));
+  router.use(admitRequest(context.admission.requests));
   router.use((_request, response, next) => {
     response.set("Cache-Control", "no-store");
     next();

@@ -3,6 +3,8 @@ import { RateLimited } from "../../core/limits/rate-limits.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { isTerminal, type Session } from "../../core/verification/session.ts";
+import { leaveRequests } from "../admission/admit-request.ts";
+import type { Release } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { clampWait, requestedWaitSeconds } from "../http/parse-wait.ts";
 import { recordRateLimit } from "./record-rate-limit.ts";
@@ -32,9 +34,14 @@ export async function pollStatus(
   }
   if (requestedSeconds === undefined) return session;
   const waitSeconds = clampWait(requestedSeconds, poll.tenant, session.provider);
-  http.response.set("Preference-Applied", `wait=${waitSeconds}`);
-  if (isTerminal(session.status) || waitSeconds === 0) return session;
-  return waitForEnd(context, { ...poll, session, waitMs: waitSeconds * 1000 }, http.response);
+  const waits = !isTerminal(session.status) && waitSeconds > 0;
+  const release = waits ? context.admission.polls.tryTake() : undefined;
+  const refused = waits && release === undefined;
+  http.response.set("Preference-Applied", `wait=${refused ? 0 : waitSeconds}`);
+  // A poll that finds no place to wait is answered like one that does not ask to: an error would be retried at once.
+  if (refused) http.response.set("Retry-After", String(context.admission.polls.refusal().retryAfterSeconds));
+  if (!release) return session;
+  return waitForEnd(context, { ...poll, session, waitMs: waitSeconds * 1000, release }, http.response);
 }
 
 /** Counts for the poller's own tenant, so that nobody uses up what another tenant's session may be asked. */
@@ -60,13 +67,14 @@ function recordRefusal(context: GatewayContext, poll: Poll, session: Session): v
 
 async function waitForEnd(
   context: GatewayContext,
-  poll: Poll & { session: Session; waitMs: number },
+  poll: Poll & { session: Session; waitMs: number; release: Release },
   response: Response,
 ): Promise<Session> {
   const hungUp = new AbortController();
   const abort = () => hungUp.abort();
   response.once("close", abort);
   response.locals.waited = true;
+  leaveRequests(response);
   context.metrics.pollsWaiting.inc();
   try {
     const options = { tenant: poll.tenant.id, waitMs: poll.waitMs, signal: hungUp.signal };
@@ -76,5 +84,6 @@ async function waitForEnd(
   } finally {
     response.off("close", abort);
     context.metrics.pollsWaiting.dec();
+    poll.release();
   }
 }

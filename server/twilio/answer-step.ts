@@ -1,4 +1,5 @@
 import type { RequestHandler, Response } from "express";
+import type { Release } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "../http/correlation.ts";
 import { toCallsealError } from "../http/problem.ts";
@@ -56,11 +57,15 @@ export function answerStep(context: GatewayContext, step: Step, degradedUses: De
 }
 
 async function performStep(context: GatewayContext, step: Step, call: HostedCall): Promise<Answered> {
+  let release: Release | undefined;
   try {
+    release = context.admission.requests.take();
     return { answer: await inTime(step.answer(context, call), step.deadlineMs), call };
   } catch (error) {
     const fault = faultOf(error);
     return { answer: fallBack(context, call, { otherwise: step.otherwise, fault }), call, fault, error };
+  } finally {
+    release?.();
   }
 }
 

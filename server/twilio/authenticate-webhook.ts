@@ -1,13 +1,11 @@
-import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
+import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "../http/correlation.ts";
 import { stepOf } from "./hosted-step.ts";
+import { readForm } from "./read-form.ts";
 import { verifyTwilioSignature } from "./verify-signature.ts";
-
-/** Sixteen times what Twilio sends; more is not from there. */
-const largestFormBytes = 65_536;
 
 /** What Twilio sends about the call: form fields, or the query of a webhook that is configured as GET. */
 export type WebhookFields = Readonly<Record<string, unknown>>;
@@ -20,14 +18,21 @@ type Refusal = "unreadable_form" | "unknown_account" | "bad_signature";
  * does not tell an account that exists from one that does not.
  */
 export function authenticateWebhook(context: GatewayContext): RequestHandler {
-  const readForm = express.urlencoded({ extended: false, limit: largestFormBytes });
-  return (request, response, next) => {
-    readForm(request, response, (error?: unknown) => {
-      const refusal = error === undefined ? verify(context, request, response) : "unreadable_form";
-      if (refusal === undefined) next();
-      else refuse(context, { request, response, next, refusal });
-    });
+  return async (request, response, next) => {
+    const refusal = (await takeForm(request)) ? verify(context, request, response) : "unreadable_form";
+    if (refusal === undefined) next();
+    else refuse(context, { request, response, next, refusal });
   };
+}
+
+/** False when the form cannot be read. */
+async function takeForm(request: Request): Promise<boolean> {
+  try {
+    request.body = await readForm(request);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function verify(context: GatewayContext, request: Request, response: Response): Refusal | undefined {

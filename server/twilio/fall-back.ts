@@ -1,6 +1,7 @@
 import { withQuery } from "../../core/http/with-query.ts";
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
+import { AtCapacity } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toCallsealError } from "../http/problem.ts";
 import { ownSessionId } from "./find-session.ts";
@@ -15,7 +16,7 @@ import { renderUnavailable } from "./twiml/render-unavailable.ts";
 export type Otherwise = "policy" | "failure" | "nothing";
 
 /** Why a step has no answer of its own. `declined`: the gateway works, and says no. */
-export type StepFault = "declined" | "store_unavailable" | "deadline" | "fault";
+export type StepFault = "declined" | "overloaded" | "store_unavailable" | "deadline" | "fault";
 
 export interface FallBack extends HostedAnswer {
   /** Where a caller is led to; absent when nobody is. */
@@ -27,6 +28,7 @@ export class StepDeadline extends Error {}
 
 export function faultOf(error: unknown): StepFault {
   if (error instanceof StepDeadline) return "deadline";
+  if (error instanceof AtCapacity) return "overloaded";
   const { code } = toCallsealError(error);
   if (code === "unavailable") return "store_unavailable";
   // An internal fault that nobody foresaw, or ours by name.

@@ -27,6 +27,13 @@ export async function waitForCaller(context: GatewayContext, call: HostedCall): 
 
 async function holdForEnd(context: GatewayContext, call: HostedCall, session: Session): Promise<Session> {
   if (isTerminal(session.status)) return session;
-  const options = { tenant: call.tenant.id, waitMs: holdMs, signal: call.signal };
-  return (await context.waiter.wait(session.sessionId, options)) ?? session;
+  const release = context.admission.polls.tryTake();
+  // The next turn of the loop looks again.
+  if (!release) return session;
+  try {
+    const options = { tenant: call.tenant.id, waitMs: holdMs, signal: call.signal };
+    return (await context.waiter.wait(session.sessionId, options)) ?? session;
+  } finally {
+    release();
+  }
 }

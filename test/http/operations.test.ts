@@ -14,7 +14,7 @@ test("[S41] a gateway that serves is alive and ready, part by part", async () =>
   const ready = await send(deployment.gateway, "GET /readyz");
   expect({ status: ready.status, body: ready.body }).toEqual({
     status: 200,
-    body: { status: "ready", checks: { redis: "ok", subscriber: "ok", queue: "ok", process: "ok" } },
+    body: { status: "ready", checks: { redis: "ok", subscriber: "ok", queue: "ok", eventLoop: "ok", process: "ok" } },
   });
 });
 

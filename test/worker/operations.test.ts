@@ -21,7 +21,7 @@ describe("health and readiness", () => {
     expect(ready.status).toBe(200);
     expect(await ready.json()).toEqual({
       status: "ready",
-      checks: { redis: "ok", queue: "ok", intercepts: "ok", timeouts: "ok", process: "ok" },
+      checks: { redis: "ok", queue: "ok", intercepts: "ok", timeouts: "ok", eventLoop: "ok", process: "ok" },
     });
     expect(ready.headers.get("cache-control")).toBe("no-store");
   });

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { authorizeKey, readBearerKey } from "../../core/http/authorize-key.ts";
 import { readCorrelationId } from "../../core/http/correlation-id.ts";
 import { problemDocument, problemHeaders } from "../../core/http/problem-document.ts";
+import { shareCall } from "../../core/http/share-call.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { WorkerContext } from "../worker-context.ts";
 import type { Readiness } from "./check-readiness.ts";
@@ -14,10 +15,12 @@ interface Answer {
 
 /** Health, readiness and metrics of a worker (PROTOCOL §9), as the gateway has them. */
 export function answerOperations(context: WorkerContext, checkReadiness: () => Promise<Readiness>): RequestListener {
+  // Anybody may ask, and each answer asks Redis.
+  const readinessNow = shareCall(checkReadiness);
   return (request, response) => {
     const given = request.headers["x-correlation-id"];
     const correlationId = readCorrelationId(typeof given === "string" ? given : undefined);
-    route(context, request, checkReadiness).then(
+    route(context, request, readinessNow).then(
       (answer) => send(request, response, { ...answer, correlationId }),
       (thrown: unknown) => {
         const error = thrown instanceof CallsealError ? thrown : new CallsealError("internal", { cause: thrown });

@@ -1,0 +1,61 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { CallsealError } from "../verification/errors.ts";
+import { newCorrelationId } from "./correlation-id.ts";
+import { problemDocument, problemHeaders } from "./problem-document.ts";
+
+/** Longer than the idle time of common load balancers (60 s), so that they close a connection, not we under a request. */
+const keepAliveTimeoutMs = 75_000;
+/** Time to send a request, answers not included: a long poll is short to send. */
+const requestTimeoutMs = 30_000;
+const headersTimeoutMs = 15_000;
+/** How often connections are looked at for the two above; Node's own 30 s would make 45 s of the 15. */
+const checkTimeoutsMs = 5000;
+/** A client that does not even take the refusal is cut off after this. */
+const refusalTimeoutMs = 2000;
+
+export interface GuardOptions {
+  /** TCP connections held at once; more are dropped as they come. */
+  mostConnections: number;
+}
+
+/** An HTTP server that bounds what a connection may take, and answers what is no HTTP request with a problem document too (PROTOCOL §8). */
+export function createGuardedServer(listener: RequestListener, options: GuardOptions): Server {
+  const server = createServer({ connectionsCheckingInterval: checkTimeoutsMs }, listener);
+  server.maxConnections = options.mostConnections;
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  server.requestTimeout = requestTimeoutMs;
+  server.headersTimeout = headersTimeoutMs;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    refuseRaw(socket, new CallsealError("invalid_request", { detail: "This is no HTTP request that can be read." }));
+  });
+  return server;
+}
+
+/** Answers on a bare connection with a problem document, and ends it. */
+export function refuseRaw(socket: Duplex, error: CallsealError): void {
+  const cutOff = setTimeout(() => socket.destroy(), refusalTimeoutMs);
+  cutOff.unref();
+  socket.once("close", () => clearTimeout(cutOff));
+  socket.on("error", () => socket.destroy());
+  socket.end(refusal(error), () => socket.destroy());
+}
+
+function refusal(error: CallsealError): string {
+  const correlationId = newCorrelationId();
+  const problem = problemDocument(error, correlationId);
+  const body = JSON.stringify(problem);
+  const headers = {
+    "Content-Type": "application/problem+json",
+    "Content-Length": String(Buffer.byteLength(body)),
+    "X-Correlation-Id": correlationId,
+    Connection: "close",
+    ...problemHeaders(error),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${problem.status} ${problem.title}`, ...lines, "", body].join("\r\n");
+}

@@ -6,7 +6,8 @@ import { authenticateWebhook } from "./authenticate-webhook.ts";
 import { DegradedUses } from "./degraded-uses.ts";
 import { deliverSuccess } from "./deliver-success.ts";
 import { explainFailure } from "./explain-failure.ts";
-import { noteStatus } from "./note-status.ts";
+import { KeptRecords } from "./kept-records.ts";
+import { type HangUp, markHangUp, noteStatus } from "./note-status.ts";
 import { speakCode } from "./speak-code.ts";
 import { startCall } from "./start-call.ts";
 import { waitForCaller } from "./wait-for-caller.ts";
@@ -22,7 +23,6 @@ const steps: readonly Step[] = [
   { name: "wait", deadlineMs: waitDeadlineMs, otherwise: "policy", answer: waitForCaller },
   { name: "success", deadlineMs, otherwise: "policy", answer: deliverSuccess },
   { name: "failure", deadlineMs, otherwise: "failure", answer: explainFailure },
-  { name: "status", deadlineMs, otherwise: "nothing", answer: noteStatus },
 ];
 
 /** Whatever else Twilio is configured to fetch here: a mistake, and still a caller. */
@@ -39,8 +39,15 @@ const unknownStep: Step = {
 export function twilioRouter(context: GatewayContext): Router {
   const router = Router();
   const degradedUses = new DegradedUses(context);
+  const hangUps = new KeptRecords<HangUp>(context, "hang-up", (hangUp) => markHangUp(context, hangUp));
+  const status: Step = {
+    name: "status",
+    deadlineMs,
+    otherwise: "nothing",
+    answer: (_context, call) => noteStatus(context, call, hangUps),
+  };
   router.use(authenticateWebhook(context));
-  for (const step of steps) {
+  for (const step of [...steps, status]) {
     const answer = answerStep(context, step, degradedUses);
     router.route(`/${step.name}`).get(answer).post(answer);
   }

@@ -206,7 +206,7 @@ function expected(order: Order): Awaited<ReturnType<typeof playOrder>> {
 describe("all 24 orders of confirmation, hang-up, expiry and redirect failure", () => {
   const orders = permutations(stimuli);
 
-  test("[C63] end only in allowed outcomes, which polls, events and the call agree on", async () => {
+  test("[C70] end only in allowed outcomes, which polls, events and the call agree on", async () => {
     expect(orders).toHaveLength(24);
     let gate: ApiGate | undefined;
     const live = await startLiveDeployment(fixture, {
@@ -228,7 +228,7 @@ describe("all 24 orders of confirmation, hang-up, expiry and redirect failure", 
     expect(Object.fromEntries(ended)).toEqual(Object.fromEntries(plays.map((one) => [name(one), expected(one.order)])));
   }, 60_000);
 
-  test("[C63] reach every allowed outcome", () => {
+  test("[C70] reach every allowed outcome", () => {
     const reached = orders.map((order) => outcomeOf(order).why);
     expect(outcomes.map(({ why }) => reached.filter((one) => one === why).length)).toEqual([16, 3, 5]);
   });

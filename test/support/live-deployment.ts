@@ -30,7 +30,7 @@ type Spawning = Pick<SpawnOptions, "clockOffsetMs"> & { environment?: Record<str
 export interface LiveDeployment extends Deployment {
   cloud: VoiceCloud;
   /** A worker in this process. */
-  startWorker(environment?: Record<string, string>): Promise<RunningWorker>;
+  startWorker(): Promise<RunningWorker>;
   /** Processes of their own; what they log is held to the same rules. */
   spawnWorker(options?: Spawning): Promise<SpawnedProcess>;
   spawnGateway(options?: Spawning): Promise<SpawnedProcess & TestGateway>;
@@ -91,15 +91,18 @@ export async function startLiveDeployment(fixture: GatewayFixture, options: Live
 
 function workersOf(fixture: GatewayFixture, deployment: Deployment) {
   return {
-    startWorker: async (environment: Record<string, string> = {}) => {
-      const config = loadConfig({ ...deployment.environment, ...environment }) as Config & { REDIS_URL: string };
-      const destination = { write: (line: string) => void deployment.lines.push(line) };
-      const worker = await startWorker(config, createLogger({ level: "debug", process: "worker", destination }));
-      fixture.closeAfter(() => worker.close());
-      return worker;
-    },
+    startWorker: () => startWorkerOf(fixture, deployment),
     spawnWorker: (spawning: Spawning = {}) => spawnPart("worker", { fixture, deployment, spawning }),
   };
+}
+
+/** A worker of the deployment in this process; its log is held to the same rules as a gateway's. */
+export async function startWorkerOf(fixture: GatewayFixture, deployment: Deployment): Promise<RunningWorker> {
+  const config = loadConfig(deployment.environment) as Config & { REDIS_URL: string };
+  const destination = { write: (line: string) => void deployment.lines.push(line) };
+  const worker = await startWorker(config, createLogger({ level: "debug", process: "worker", destination }));
+  fixture.closeAfter(() => worker.close());
+  return worker;
 }
 
 async function spawnGateway(fixture: GatewayFixture, deployment: Deployment, spawning: Spawning = {}) {

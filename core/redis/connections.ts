@@ -1,14 +1,16 @@
-import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { keepAlive } from "./keep-alive.ts";
+import type { Cluster, Redis } from "ioredis";
+import { LastingCluster } from "./lasting-cluster.ts";
+import { type LastingOptions, LastingRedis } from "./lasting-redis.ts";
 import { parseRedisUrl, type RedisTopology } from "./parse-redis-url.ts";
 
 export type RedisClient = Redis | Cluster;
 
 /**
  * What a connection is for decides how it behaves when Redis is away:
- * `commands` answers a caller, so a command gives up after two seconds; `subscriber` and `adapter` ask for a sign of
- * life every second, come back by themselves and subscribe again; `durability` is blocked by WAIT now and then; `queue` adds jobs for a caller; `worker` blocks and waits for Redis as long as it takes;
- * `outbox` is blocked by a read of events for a second at most, so a longer silence is a dead connection.
+ * `commands` answers a caller, so a command gives up after two seconds, and so do `queue`, which adds jobs for a caller,
+ * and `durability`, which WAIT blocks now and then; `subscriber` and `adapter` subscribe again when they are back;
+ * `worker` takes jobs and waits for Redis as long as it takes; so does `outbox`, which a read of events blocks for a second
+ * at most.
  */
 export type ConnectionRole = "commands" | "subscriber" | "adapter" | "queue" | "worker" | "durability" | "outbox";
 
@@ -21,39 +23,38 @@ export interface Connections {
 }
 
 const commandTimeoutMs = 2000;
-const silenceTimeoutMs = 5000;
-/** A command that gets no answer for so long is not late: its connection is dead, and only a new one will do. */
+/** A peer that has said nothing for so long after it was asked is not late but frozen or gone: only a new connection will do. */
 const deadAfterMs = 3000;
+/** A sentinel that has frozen with its machine accepts connections and never answers: the next one is asked. */
+const sentinelTimeoutMs = 1000;
 /** Quick at first, since callers are waiting; never slower than twice a second. */
 const reconnectAfterMs = (times: number) => Math.min(20 * 2 ** Math.min(times, 6), 500);
 
-type Options = RedisOptions & { replyMapping: "legacy" };
+/** What a Redis answers that was the primary until a moment ago, or is not yet one again. */
+const notThePrimary = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED)/;
 
-function roleOptions(role: ConnectionRole): Options {
-  const common: Options = {
+function roleOptions(role: ConnectionRole): LastingOptions {
+  const common: LastingOptions = {
     replyMapping: "legacy",
     retryStrategy: reconnectAfterMs,
     connectTimeout: 2000,
+    socketTimeout: deadAfterMs,
+    disconnectTimeout: 500,
     connectionName: `callseal:${role}`,
+    // Refused, not sent again: a WAIT that another primary answers would say nothing about the write that it was sent
+    // behind, a command of a transaction would be on its own, and one that nobody waits for any more would come back for ever.
+    reconnectOnError: (error) => notThePrimary.test(error.message),
   };
   switch (role) {
     case "commands":
-      return {
-        ...common,
-        commandTimeout: commandTimeoutMs,
-        socketTimeout: deadAfterMs,
-        maxRetriesPerRequest: 3,
-        enableAutoPipelining: false,
-      };
     case "queue":
-      return { ...common, commandTimeout: commandTimeoutMs, socketTimeout: deadAfterMs, maxRetriesPerRequest: 3 };
     case "durability":
       return { ...common, commandTimeout: commandTimeoutMs, maxRetriesPerRequest: 3 };
-    case "outbox":
-      return { ...common, maxRetriesPerRequest: null, socketTimeout: silenceTimeoutMs };
     case "subscriber":
+      // The status channel subscribes again by itself, and tells its listeners when it has.
+      return { ...common, maxRetriesPerRequest: null, autoResubscribe: false };
     case "adapter":
-      return { ...common, maxRetriesPerRequest: null, socketTimeout: deadAfterMs };
+    case "outbox":
     case "worker":
       return { ...common, maxRetriesPerRequest: null };
   }
@@ -68,7 +69,6 @@ export function createConnections(url: string, onError: (role: ConnectionRole, e
     open(role) {
       const client = connect(topology, role);
       client.on("error", (error: Error) => onError(role, error));
-      if ((role === "subscriber" || role === "adapter") && client instanceof Redis) keepAlive(client);
       opened.push(client);
       return client;
     },
@@ -85,24 +85,26 @@ function connect(topology: RedisTopology, role: ConnectionRole): RedisClient {
   const options = roleOptions(role);
   switch (topology.kind) {
     case "standalone":
-      return new Redis(topology.url, options);
+      return new LastingRedis(options, { url: topology.url });
     case "sentinel":
-      return new Redis({
+      return new LastingRedis({
         ...options,
         sentinels: topology.hosts,
         name: topology.name,
         db: topology.db,
         username: topology.username,
         password: topology.password,
+        sentinelCommandTimeout: sentinelTimeoutMs,
         sentinelRetryStrategy: (times: number) => Math.min(10 * times, 200),
       });
     case "cluster":
-      return new Cluster(topology.hosts, clusterOptions(topology, options));
+      return new LastingCluster(topology.hosts, clusterOptions(topology, options));
   }
 }
 
-function clusterOptions(topology: Extract<RedisTopology, { kind: "cluster" }>, options: Options) {
-  const { retryStrategy: _ownedByCluster, connectionName: _one, ...redisOptions } = options;
+function clusterOptions(topology: Extract<RedisTopology, { kind: "cluster" }>, options: LastingOptions) {
+  // A cluster's node is left for good and found again by its slots; what is asked of the wrong one is MOVED.
+  const { retryStrategy: _cluster, connectionName: _one, reconnectOnError: _moved, ...redisOptions } = options;
   return {
     shardedSubscribers: true,
     slotsRefreshInterval: 2000,

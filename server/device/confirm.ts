@@ -32,7 +32,7 @@ export async function decide(context: GatewayContext, request: DecisionRequest, 
     throw await refuseDecision(context, { ...request, proof, result });
   }
   const session = result.session!;
-  await context.barrier?.pass(session.sessionId);
+  await context.barrier?.pass(session);
   if (session.status === "confirmed" && session.intercept.status === "pending") {
     // The intercept carries the id of the request that opened the session, all the way to the provider (PROTOCOL §7).
     context.jobs.addIntercept(session.sessionId, session.correlationId);

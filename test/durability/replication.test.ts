@@ -5,6 +5,7 @@ import { enrolDevice } from "../support/enrol-device.ts";
 import { type GatewayFixture, useGateways } from "../support/gateway.ts";
 import { openDeviceSocket } from "../support/open-device-socket.ts";
 import { send } from "../support/send.ts";
+import { claimedSession } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const fixture = useGateways();
@@ -66,7 +67,10 @@ describe("a confirmation with replicas configured", () => {
       replicas: 1,
       cluster: false,
     });
-    await Promise.all(Array.from({ length: 100 }, () => barrier.pass(`csn_${"x".repeat(22)}_1`)));
+    const decided = await Promise.all(
+      Array.from({ length: 100 }, async () => core.sessions.decide((await claimedSession(core)).proof)),
+    );
+    await Promise.all(decided.map(({ session }) => barrier.pass(session!)));
     const stats = await fixture.core.admin.info("commandstats");
     expect(stats).toMatch(/cmdstat_wait:calls=2,/);
   });

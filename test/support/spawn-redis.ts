@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { freePort } from "./free-port.ts";
 
 /** Lines of redis.conf; a list is a directive that is given several times. */
 export type RedisSettings = Record<string, string | readonly string[]>;
@@ -161,12 +161,18 @@ function asArguments(settings: RedisSettings): string[] {
   return asLines(settings).flatMap(([name, value]) => [`--${name}`, ...value.split(" ")]);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
+/**
+ * From now on no replica of the primary is told what it writes, and none acknowledges anything, until the answer is
+ * called: then they go on, and nothing has reached them meanwhile.
+ */
+export async function holdReplicas(primary: RedisNode, nodes: readonly RedisNode[]): Promise<() => void> {
+  const [, , replicas] = (await primary.admin.call("ROLE")) as [string, number, [string, string][]];
+  const held = nodes.filter(({ port }) => replicas.some(([, text]) => Number(text) === port));
+  if (held.length === 0) throw new Error(`the node on port ${primary.port} has no replica`);
+  for (const node of held) node.freeze();
+  // What lies in their sockets they would still read: only a link that is cut keeps it from them.
+  await primary.admin.call("CLIENT", "KILL", "TYPE", "replica");
+  return () => {
+    for (const node of held) node.thaw();
+  };
 }

@@ -1,0 +1,34 @@
+import { Cluster, type ClusterNode, type ClusterOptions, type Redis } from "ioredis";
+import { keepAlive } from "./keep-alive.ts";
+import { blockingSilenceMs } from "./lasting-redis.ts";
+
+type LastingClusterOptions = NonNullable<ConstructorParameters<typeof Cluster<"legacy">>[1]>;
+
+/**
+ * A Cluster client that asks every node that it is connected to for a sign of life. Its duplicates block and cannot ask:
+ * they may be silent for longer, and leave a node when its slots are served by another one.
+ */
+export class LastingCluster extends Cluster {
+  constructor(nodes: ClusterNode[], options: LastingClusterOptions) {
+    super(nodes, options);
+    keepAlive(this, () => [...this.nodes(), ...shardSubscribers(this)]);
+  }
+
+  override duplicate(nodes?: ClusterNode[], options: ClusterOptions = {}): Cluster {
+    const redisOptions = {
+      ...options.redisOptions,
+      socketTimeout: blockingSilenceMs,
+      replyMapping: "legacy" as const,
+    };
+    return super.duplicate(nodes, { ...options, redisOptions });
+  }
+}
+
+/** ioredis keeps a connection a shard for pub/sub, and shows them to nobody. */
+function shardSubscribers(cluster: Cluster): Redis[] {
+  const { shardedSubscribers: group } = cluster as unknown as {
+    shardedSubscribers?: { shardedSubscribers: Map<string, { getInstance(): Redis | null }> };
+  };
+  const held = [...(group?.shardedSubscribers.values() ?? [])].map((subscriber) => subscriber.getInstance());
+  return held.filter((instance) => instance !== null);
+}

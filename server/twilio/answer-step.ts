@@ -1,5 +1,4 @@
 import type { RequestHandler, Response } from "express";
-import type { Release } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { correlationOf } from "../http/correlation.ts";
 import { toCallsealError } from "../http/problem.ts";
@@ -57,15 +56,14 @@ export function answerStep(context: GatewayContext, step: Step, degradedUses: De
 }
 
 async function performStep(context: GatewayContext, step: Step, call: HostedCall): Promise<Answered> {
-  let release: Release | undefined;
   try {
-    release = context.admission.requests.take();
-    return { answer: await inTime(step.answer(context, call), step.deadlineMs), call };
+    const release = context.admission.requests.take();
+    // A step that is over its time is still under way.
+    const work = step.answer(context, call).finally(release);
+    return { answer: await inTime(work, step.deadlineMs), call };
   } catch (error) {
     const fault = faultOf(error);
     return { answer: fallBack(context, call, { otherwise: step.otherwise, fault }), call, fault, error };
-  } finally {
-    release?.();
   }
 }
 

@@ -60,6 +60,26 @@ test("[S49] with Redis frozen, requests beyond the cap are 503 at once, those wi
   expect((await session.get()).status).toBe(200);
 }, 30_000);
 
+test("[S49] whoever hangs up while Redis is frozen keeps their place until the work is over", async () => {
+  const { deployment, proxy } = await startFrozenAble({ environment: { CALLSEAL_MAX_REQUESTS: "5" } });
+  proxy.freeze();
+  const hangUp = new AbortController();
+  const lost = Array.from({ length: 5 }, () =>
+    postSession(deployment, {}, { signal: hangUp.signal }).catch(() => "hung up"),
+  );
+  await waitForUsed(deployment, "requests", 5);
+  hangUp.abort();
+  expect(new Set(await Promise.all(lost))).toEqual(new Set(["hung up"]));
+  await waitFor(
+    "the gateway has noticed",
+    () => deployment.lines.filter((line) => line.includes('"hungUp":true')).length === 5,
+  );
+  expect(await readCapacity(deployment, "used", "requests")).toBe(5);
+  expect((await postSession(deployment)).headers["retry-after"]).toBe("1");
+  await waitForUsed(deployment, "requests", 0);
+  await proxy.restore();
+}, 30_000);
+
 test("[S49] whoever has no key holds no place, however slowly they send", async () => {
   const deployment = await fixture.start({ environment: { CALLSEAL_MAX_REQUESTS: "1" } });
   const form = "application/x-www-form-urlencoded";

@@ -32,7 +32,10 @@ test("[D29] a socket that never reads is cut off once it has 128 KiB unread, and
   const closed = new Promise((resolve) => socket!.once("close", resolve));
   socket!.on("drain", writeOn);
   writeOn();
+  const startedAt = performance.now();
   await closed;
+  // At the excess itself: engine.io's next heartbeat would come after 25 s.
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
   expect(await readLabelled(deployment, cuts)).toBe(1);
   await waitForUsed(deployment, "sockets", 1);
   expect(await other.ask("claim", { did: "000000" })).toMatchObject({ code: "wrong_did" });

@@ -101,46 +101,44 @@ async function openPhone(fixture: GatewayFixture, deployment: Deployment) {
 }
 type Phone = Awaited<ReturnType<typeof openPhone>>;
 
-/** Everything that waits when the outage begins: three polls, an app that is about to confirm, a caller who hears a code. */
-async function openBefore(fixture: GatewayFixture) {
+/** A deployment behind its proxy, an app by the SDK and a phone that speaks the wire itself. */
+async function openPlace(fixture: GatewayFixture) {
   const place = await startBehindProxy(fixture);
-  const { deployment } = place;
-  const [appKeys, lateKeys] = [await enrolledApp(deployment), await enrolledApp(deployment)];
-  const app = await connectApp(fixture, appKeys);
+  const app = await connectApp(fixture, await enrolledApp(place.deployment));
   await nextEvent(app, "connected");
-  const phone = await openPhone(fixture, deployment);
+  return { ...place, fixture, app, phone: await openPhone(fixture, place.deployment) };
+}
+type Place = Awaited<ReturnType<typeof openPlace>>;
+
+/** Everything that waits when an outage begins: three polls, an app that is about to confirm, a caller who hears a code. */
+async function openBefore(place: Place) {
+  const { deployment, app, phone } = place;
   const session = await openSession(deployment);
   const challenge = await app.claim(session.did);
-  const byApp = { poll: session.get("?wait=55"), confirm: () => app.confirm(challenge, { did: session.did }) };
+  const byApp = { session, poll: session.get("?wait=55"), confirm: () => app.confirm(challenge, { did: session.did }) };
   const [meanwhile, afterwards] = [await openClaimed(deployment, phone), await openClaimed(deployment, phone)];
   const hangingUp = newCallSid();
   await startHosted(deployment, { callSid: hangingUp, accountSid: twilioAccount });
   await waitForPolls(deployment, 3);
-  return {
-    ...place,
-    fixture,
-    lateKeys,
-    phone,
-    byApp,
-    meanwhile,
-    afterwards,
-    hangingUp,
-    newCall: { callId: newCallId() },
+  const hosted = {
+    closed: { callSid: newCallSid(), accountSid: twilioAccount },
+    open: { callSid: newCallSid(), accountSid: openAccount },
   };
+  const lateKeys = await enrolledApp(deployment);
+  return { ...place, byApp, meanwhile, afterwards, hangingUp, hosted, lateKeys, newCall: { callId: newCallId() } };
 }
 type Before = Awaited<ReturnType<typeof openBefore>>;
 
-/** One request to each door that needs Redis; resolves when all are answered, and what comes back later is for later. */
-async function askDuring({ deployment, meanwhile, afterwards, hangingUp, newCall }: Before) {
-  const hosted = (accountSid: string) => timed(startHosted(deployment, { callSid: newCallSid(), accountSid }));
+/** One request to each door that needs Redis; resolves when all of them are answered. */
+async function askDuring({ deployment, meanwhile, afterwards, hangingUp, hosted, newCall }: Before) {
   const hungUp = callFields(hangingUp, { CallStatus: "completed" });
   const [confirm, create, read, status, closed, open] = await Promise.all([
     timed(meanwhile.confirm()),
     timed(postSession(deployment, newCall)),
     timed(afterwards.session.get()),
     timed(webhook(deployment.gateway, "status", hungUp)),
-    hosted(twilioAccount),
-    hosted(openAccount),
+    timed(startHosted(deployment, hosted.closed)),
+    timed(startHosted(deployment, hosted.open)),
   ]);
   return { confirm, create, read, status, hosted: { closed, open } };
 }
@@ -158,48 +156,59 @@ async function goOnAfter(before: Before) {
   const freshAck = await fresh.confirm();
   const sessions = [byApp, meanwhile, afterwards, fresh];
   const polls = await Promise.all(sessions.map(({ poll }) => poll));
-  const movedCalls = () => new Set(target.requests.map(({ headers }) => headers["webhook-id"])).size;
-  const isMoved = () => movedCalls() === sessions.length;
-  await waitFor("every confirmed call is moved", isMoved, { withinMs: 20_000 });
+  const isMoved = ({ session }: (typeof sessions)[number]) =>
+    target.requests.some(({ body }) => body.includes(`"${session.sessionId}"`));
+  await waitFor("every confirmed call is moved", () => sessions.every(isMoved), { withinMs: 20_000 });
   return { createdAgain: createdAgain.status, freshAck, polls: polls.map(({ body }) => body.status) };
 }
 
 /** Waits until the uses of the degraded policies and the hang-up are events. */
-async function recordedAfter({ deployment, hangingUp }: Before, during: During): Promise<void> {
-  const uses = Object.values(during.hosted).filter(({ value }) => value !== "prompt").length;
+async function recordedAfter({ deployment, hangingUp, hosted }: Before, during: During): Promise<void> {
+  const uses = (["closed", "open"] as const).filter((policy) => during.hosted[policy].value !== "prompt");
   const listed = async (tenant: string) =>
     (await deployment.core.events.list({ tenant, after: undefined, limit: 1000 })).events;
   const isRecorded = async () => {
     const events = [...(await listed("acme")), ...(await listed("open"))];
-    const degraded = new Set(events.filter(({ type }) => type === "degraded").map((event) => event.correlationId));
-    const hangUps = events.filter(({ type, callId }) => type === "call_ended" && callId === hangingUp);
-    return degraded.size === uses && hangUps.length === 1;
+    const found = (type: string, call: string) =>
+      events.filter((event) => event.type === type && event.callId === call);
+    const isUseKnown = (policy: keyof typeof hosted) => found("degraded", hosted[policy].callSid).length > 0;
+    return uses.every(isUseKnown) && found("call_ended", hangingUp).length === 1;
   };
-  await waitFor("what happened meanwhile is recorded", isRecorded, { withinMs: 10_000, everyMs: 50 });
+  await waitFor("what happened meanwhile is recorded", isRecorded, { withinMs: 15_000, everyMs: 100 });
 }
 
 /** What callers, apps and IVRs saw of one outage; `…AfterMs` counts from when the way was restored. */
 export type Observed = Awaited<ReturnType<typeof observeOutage>>;
 
 /** Lives through one outage: what was open before it, requests of every kind during it, and everything after it. */
-export async function observeOutage(fixture: GatewayFixture, { kind, durationMs }: OutageCase) {
-  const before = await openBefore(fixture);
+async function observeOutage(place: Place, { kind, durationMs }: OutageCase) {
+  const before = await openBefore(place);
   const { deployment, proxy, byApp, lateKeys } = before;
+  const [cutsBefore, struckBefore] = [proxy.cuts, proxy.struck];
   const outage = proxy.outage(kind, durationMs);
   const confirming = byApp.confirm();
-  const arriving = connectApp(fixture, lateKeys).then((app) => nextEvent(app, "connected"));
+  const arriving = connectApp(place.fixture, lateKeys).then((app) => nextEvent(app, "connected"));
   const asking = askDuring(before);
   await outage;
   const restoredAt = performance.now();
   const sinceRestored = () => Math.round(performance.now() - restoredAt);
+  const [cuts, struck] = [proxy.cuts - cutsBefore, proxy.struck - struckBefore];
   const during = await asking;
   const isReady = async () => (await send(deployment.gateway, "GET /readyz")).status === 200;
-  await waitFor("the gateway is ready again", isReady, { withinMs: 20_000 });
+  await waitFor("the gateway is ready again", isReady, { withinMs: 20_000, everyMs: 25 });
   const readyAfterMs = sinceRestored();
   const after = await goOnAfter(before);
   const { status: confirmedByApp } = await confirming;
   await arriving;
   const worksAfterMs = sinceRestored();
   await recordedAfter(before, during);
-  return { cuts: proxy.cuts, struck: proxy.struck, during, ...after, confirmedByApp, readyAfterMs, worksAfterMs };
+  return { cuts, struck, during, ...after, confirmedByApp, readyAfterMs, worksAfterMs };
+}
+
+/** Outages of one deployment, one after the other. */
+export async function observeOutages(fixture: GatewayFixture, outages: readonly OutageCase[]) {
+  const place = await openPlace(fixture);
+  const observed: { outage: OutageCase; seen: Observed }[] = [];
+  for (const outage of outages) observed.push({ outage, seen: await observeOutage(place, outage) });
+  return observed;
 }

@@ -62,9 +62,17 @@ describe("sockets", () => {
       const refused = openDeviceSocket(fixture, deployment.gateway, undefined, { token: attacker });
       expect(await handshakeRefusal(refused)).toMatchObject({ code: "unauthenticated" });
     }
-    const engine = await openEngineSocket(fixture, deployment.gateway);
-    engine.send(`40/device,${JSON.stringify({ token: device.token() })}`);
-    engine.close();
+    const lost = await openEngineSocket(fixture, deployment.gateway);
+    lost.send(`40/device,${JSON.stringify({ token: device.token() })}`);
+    lost.close();
+    await waitForUsed(deployment, "sockets", 0);
+    const again = await openEngineSocket(fixture, deployment.gateway);
+    again.send('40/device,{"token":"x.y.z"}');
+    await again.until("44/device,");
+    expect(await readCapacity(deployment, "used", "sockets")).toBe(0);
+    again.send(`40/device,${JSON.stringify({ token: device.token() })}`);
+    await again.until('40/device,{"sid"');
+    again.close();
     await waitForUsed(deployment, "sockets", 0);
     await openDeviceSocket(fixture, deployment.gateway, device);
   });

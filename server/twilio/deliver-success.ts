@@ -5,16 +5,19 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { failWith } from "./explain-failure.ts";
 import { findSession } from "./find-session.ts";
 import type { HostedAnswer, HostedCall } from "./hosted-step.ts";
+import { retryWhileAway } from "./retry-while-away.ts";
 import { renderRedirect } from "./twiml/render-redirect.ts";
 import { renderVerified } from "./twiml/render-verified.ts";
 
 /**
  * `/success`: the call has arrived, so its intercept is delivered; sends it on to the tenant's success URL with `sid`
  * and `receipt`, or says that the caller is verified when the tenant has none. A session that is not confirmed is
- * answered as by `/failure`. Fetched again it answers the same and records nothing new. Throws `not_found`.
+ * answered as by `/failure`. Fetched again it answers the same and records nothing new. While the store is away it waits
+ * for it: whoever comes here was confirmed a moment ago, and would be led to the failure path by a failover. Throws
+ * `not_found`.
  */
 export async function deliverSuccess(context: GatewayContext, call: HostedCall): Promise<HostedAnswer> {
-  const session = await findSession(context, call);
+  const session = await retryWhileAway(() => findSession(context, call), call.signal);
   if (session.status !== "confirmed") return failWith(call, session);
   await noteDelivery(context, call, session);
   const { sessionId } = session;

@@ -16,12 +16,14 @@ import { waitForCaller } from "./wait-for-caller.ts";
 const deadlineMs = 4000;
 /** The same, after the 3 s that key 1 may be held. */
 const waitDeadlineMs = 8000;
+/** Long enough for a failover: who was confirmed is better kept waiting than turned away. */
+const successDeadlineMs = 9000;
 
 const steps: readonly Step[] = [
   { name: "start", deadlineMs, otherwise: "policy", answer: startCall },
   { name: "prompt", deadlineMs, otherwise: "policy", answer: speakCode },
   { name: "wait", deadlineMs: waitDeadlineMs, otherwise: "policy", answer: waitForCaller },
-  { name: "success", deadlineMs, otherwise: "policy", answer: deliverSuccess },
+  { name: "success", deadlineMs: successDeadlineMs, otherwise: "policy", answer: deliverSuccess },
   { name: "failure", deadlineMs, otherwise: "failure", answer: explainFailure },
 ];
 

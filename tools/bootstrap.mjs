@@ -18,6 +18,7 @@ const tasks = {
   test: { entry: "tools/run-tests.ts", install: true, redis: () => true },
   start: { entry: "bin/start.ts", install: true, redis: () => !process.env.REDIS_URL },
   bench: { entry: "bench/main.ts", install: true, redis: () => true },
+  fault: { entry: "test/fault/main.ts", install: true, redis: () => true },
   sandbox: { entry: "sandbox/main.ts", install: true, redis: () => false },
   "start:gateway": { entry: "server/main.ts", install: false, redis: () => false },
   callseal: { entry: "bin/callseal.ts", install: false, redis: () => false },

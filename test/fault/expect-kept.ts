@@ -2,7 +2,13 @@ import { expect } from "vitest";
 import type { FaultPlan, FaultReport } from "./fault-run.ts";
 
 /** Large enough that every fault strikes several times, small enough for every change. `npm run fault` does ten times as many. */
-export const smallPlan: FaultPlan = { confirmations: 1000, ratePerSecond: 60, seed: 1, print: () => undefined };
+export const smallPlan: FaultPlan = {
+  confirmations: 1000,
+  ratePerSecond: 60,
+  minutes: 1,
+  seed: 1,
+  print: () => undefined,
+};
 
 /** A run of enough time for its slowest retries. */
 export const runTimeoutMs = 150_000;

@@ -3,6 +3,8 @@ export interface FaultPlan {
   confirmations: number;
   /** New calls a second. */
   ratePerSecond: number;
+  /** How long the run without faults goes on. */
+  minutes: number;
   /** Decides who is struck. */
   seed: number;
   /** Hears of progress, now and then. */
@@ -25,4 +27,9 @@ export interface FaultRun {
   id: string;
   title: string;
   run(plan: FaultPlan): Promise<FaultReport>;
+}
+
+/** Milliseconds between two strikes, so that as many fall into the time of all calls; never less than `atLeastMs`. */
+export function spreadOver(plan: FaultPlan, { strikes, atLeastMs }: { strikes: number; atLeastMs: number }): number {
+  return Math.max(atLeastMs, (plan.confirmations * 1000) / plan.ratePerSecond / (strikes + 1));
 }

@@ -7,6 +7,7 @@ export interface FaultOptions {
   runs: readonly FaultRun[];
   confirmations: number;
   ratePerSecond: number;
+  minutes: number;
   seed: number;
   /** Folder for fault.json and fault.md. */
   out: string;
@@ -20,6 +21,7 @@ was told against what happened to every call. Exit code 1 when a promise was bro
   --only gateways,redis    these runs alone
   --confirmations <n>      calls of a run (default 10000)
   --rate <n>               new calls a second (default 60)
+  --minutes <n>            how long the run without faults goes on (default 30)
   --seed <n>               decides who is struck (default 1)
   --out <folder>           where fault.json and fault.md are written (default .data/fault)
   --help                   this text
@@ -35,16 +37,17 @@ export function readOptions(args: string[]): FaultOptions | undefined {
         only: { type: "string" },
         confirmations: { type: "string", default: "10000" },
         rate: { type: "string", default: "60" },
+        minutes: { type: "string", default: "30" },
         seed: { type: "string", default: "1" },
         out: { type: "string", default: ".data/fault" },
         help: { type: "boolean", default: false },
       },
     });
-    const numbers = [values.confirmations, values.rate, values.seed];
+    const numbers = [values.confirmations, values.rate, values.minutes, values.seed];
     const runs = readRuns(values.only);
     if (runs === undefined || numbers.some((text) => !/^[1-9]\d{0,6}$/.test(text))) return undefined;
-    const [confirmations, ratePerSecond, seed] = numbers.map(Number) as [number, number, number];
-    return { help: values.help, runs, confirmations, ratePerSecond, seed, out: values.out };
+    const [confirmations, ratePerSecond, minutes, seed] = numbers.map(Number) as [number, number, number, number];
+    return { help: values.help, runs, confirmations, ratePerSecond, minutes, seed, out: values.out };
   } catch {
     return undefined;
   }

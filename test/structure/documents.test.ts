@@ -82,7 +82,7 @@ describe("workflow", () => {
 describe("npm scripts", () => {
   test("[P5] they go through the bootstrap, which knows each of them", () => {
     const bootstrap = readText("tools/bootstrap.mjs");
-    for (const name of ["demo", "test", "start", "start:gateway", "start:worker", "sandbox"]) {
+    for (const name of ["demo", "test", "start", "start:gateway", "start:worker", "sandbox", "bench", "fault"]) {
       expect(scripts[name]).toBe(`exec node tools/bootstrap.mjs ${name}`);
       const entry = new RegExp(`^  "?${name}"?: \\{ entry: "([^"]+)"`, "m").exec(bootstrap)?.[1];
       expect(existsSync(join(repository, entry!)), entry).toBe(true);

@@ -19,6 +19,10 @@ export class Member {
     return this.#child?.url;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async start(): Promise<void> {
     this.#child = await startChild(this.#entry, { environment: this.#environment, probed: false });
   }

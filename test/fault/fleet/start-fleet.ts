@@ -23,6 +23,8 @@ export interface FleetOptions {
   durabilityReplicas?: number;
   /** Default 60. */
   ttlSeconds?: number;
+  /** Further settings of every process. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** A whole deployment, each part a process of its own as in production, with its callers, its IVR and its voice cloud. */
@@ -102,6 +104,7 @@ async function openFleet(options: FleetOptions, { close, closeAfter }: Closing):
     CALLSEAL_REDIS_PREFIX: access.prefix,
     CALLSEAL_DURABILITY_REPLICAS: String(options.durabilityReplicas ?? 0),
     CALLSEAL_SIGNING_KEYS: JSON.stringify({ keys: [{ ...(await exportJWK(privateKey)), kid }] }),
+    ...options.environment,
   };
   const enlist = (name: string, entry: string) => {
     const member = new Member(name, { entry, environment });

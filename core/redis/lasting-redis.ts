@@ -33,6 +33,7 @@ export class LastingRedis extends Redis {
   // ioredis connects in its constructor, before a class's own fields would be there.
   declare private closed: boolean;
   declare private revival: NodeJS.Timeout | undefined;
+  declare private left: Redis["stream"] | undefined;
 
   constructor(options: LastingOptions, from: { url?: string; parent?: LastingRedis } = {}) {
     if (from.url === undefined) super(options);
@@ -51,7 +52,9 @@ export class LastingRedis extends Redis {
 
   override disconnect(reconnect = false): void {
     if (reconnect) {
-      super.disconnect(true);
+      // Each of many refused commands asks for it, and one time is enough for a stream.
+      if (this.left !== this.stream || this.stream === undefined) super.disconnect(true);
+      this.left = this.stream;
       return;
     }
     this.closed = true;

@@ -121,7 +121,7 @@ export const configSchema = z.object({
   CALLSEAL_MAX_HANDSHAKES: wholeNumber(1, 1_000_000)
     .default(2000)
     .describe("WebSocket connections without a sign-in that one gateway holds, each for 10 s at most"),
-  CALLSEAL_MAX_POLLS: wholeNumber(1, 1_000_000).default(10_000).describe("long polls that wait at one gateway"),
+  CALLSEAL_MAX_POLLS: wholeNumber(1, 1_000_000).default(25_000).describe("long polls that wait at one gateway"),
   CALLSEAL_MAX_REQUESTS: wholeNumber(1, 1_000_000)
     .default(5000)
     .describe("HTTP requests that one gateway answers at once, waiting polls apart, and as many requests of sockets"),

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { CallsealError } from "../verification/errors.ts";
 import { newCorrelationId } from "./correlation-id.ts";
@@ -21,11 +21,17 @@ export interface GuardOptions {
 
 /** An HTTP server that bounds what a connection may take, and answers what is no HTTP request with a problem document too (PROTOCOL §8). */
 export function createGuardedServer(listener: RequestListener, options: GuardOptions): Server {
-  const server = createServer({ connectionsCheckingInterval: checkTimeoutsMs }, listener);
+  const settings = { connectionsCheckingInterval: checkTimeoutsMs, requireHostHeader: false };
+  const server = createServer(settings, (request, response) => {
+    if (namesHost(request)) listener(request, response);
+    else refuseRaw(request.socket, new CallsealError("invalid_request", { detail: "The Host header is missing." }));
+  });
   server.maxConnections = options.mostConnections;
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.requestTimeout = requestTimeoutMs;
   server.headersTimeout = headersTimeoutMs;
+  // An expectation that is not known may be ignored (RFC 9110 §10.1.1); Node would answer 417 and say nothing.
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -34,6 +40,11 @@ export function createGuardedServer(listener: RequestListener, options: GuardOpt
     refuseRaw(socket, new CallsealError("invalid_request", { detail: "This is no HTTP request that can be read." }));
   });
   return server;
+}
+
+/** RFC 9112 §3.2: HTTP/1.1 has a Host. Node refuses what has none without a problem document, so it is looked at here. */
+function namesHost({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host !== undefined || httpVersion === "1.0";
 }
 
 /** Answers on a bare connection with a problem document, and ends it. */

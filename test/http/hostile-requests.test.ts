@@ -221,9 +221,16 @@ describe("what is no request", () => {
       ] as const) {
         const answer = await sendRaw(deployment.gateway, attacker);
         expect({ name, status: answer.status }).toEqual({ name, status: 400 });
-        if (name !== "no host") expect({ name, code: answer.body["code"] }).toEqual({ name, code: "invalid_request" });
+        expect({ name, code: answer.body["code"] }).toEqual({ name, code: "invalid_request" });
       }
     });
+  });
+
+  test("[S36] an expectation that nobody knows is passed over", async () => {
+    const { gateway } = await fixture.start();
+    const answer = await sendRaw(gateway, "GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n");
+    expect(answer).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect((await sendRaw(gateway, "GET /healthz HTTP/1.0\r\n\r\n")).status).toBe(200);
   });
 
   test("[S30] a chunked body that never ends is refused with 413 while it is still being sent, and cut off", async () => {

@@ -5,6 +5,8 @@ import type { Connections } from "../core/redis/connections.ts";
 import type { GatewayContext } from "./gateway-context.ts";
 
 const answersDeadlineMs = 5000;
+/** For connections whose request was not answered in time, and for new ones that ask nothing. */
+const connectionsDeadlineMs = 2000;
 
 /**
  * Drains a gateway in the order of PROTOCOL §9: not ready, pollers answered, sockets told to reconnect, what was
@@ -26,11 +28,14 @@ export async function stopGateway(parts: {
   server.closeIdleConnections();
   await context.requestsUnderWay.settle(answersDeadlineMs);
   context.withdrawals.close();
-  // Transports are closed: after that every Socket.IO client comes back by itself, and after a disconnect none does.
-  await io.close();
+  // Connections that were answered since: whoever keeps one open would else be waited for until it times out.
   server.closeIdleConnections();
-  await Promise.race([closed, delay(answersDeadlineMs, undefined, { ref: false })]);
+  // Transports are closed: after that every Socket.IO client comes back by itself, and after a disconnect none does.
+  const left = Promise.all([io.close(), closed]);
+  await Promise.race([left, delay(connectionsDeadlineMs, undefined, { ref: false })]);
   server.closeAllConnections();
+  await left;
+  await context.gate.settle();
   await context.background.settle();
   stopTime();
   await context.jobs.close();

@@ -18,6 +18,8 @@ interface Held {
   readonly budget: FrameBudget;
   readonly leaveHandshakes: Release;
   readonly namespaces: Map<string, Release>;
+  readonly signingIn: Set<string>;
+  isClosed: boolean;
 }
 
 type AnySocket = Pick<Socket, "conn"> & { nsp: { name: string } };
@@ -30,6 +32,7 @@ type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 export class SocketGate {
   readonly #admission: Admission;
   readonly #held = new WeakMap<Duplex, Held>();
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(admission: Admission) {
     this.#admission = admission;
@@ -55,22 +58,34 @@ export class SocketGate {
     const held = this.#held.get(socket.conn.request.socket);
     const { name } = socket.nsp;
     // No client signs in twice at once; one that does would be answered as often as it asks.
-    if (!held || held.namespaces.has(name)) {
+    if (!held || held.namespaces.has(name) || held.signingIn.has(name)) {
       socket.conn.close();
       throw new CallsealError("invalid_request", { detail: "a handshake is under way already" });
     }
     const release = this.#admission.sockets.take();
-    held.namespaces.set(name, release);
+    held.signingIn.add(name);
+    const work = authenticate();
+    this.#underWay.add(work);
     try {
-      const result = await authenticate();
+      const result = await work;
+      // Whoever has hung up meanwhile kept their place as long as there was work for them, and no longer.
+      if (held.isClosed) release();
+      else held.namespaces.set(name, release);
       held.leaveHandshakes();
       held.budget.signIn(performance.now());
       return result;
     } catch (error) {
       release();
-      held.namespaces.delete(name);
       throw error;
+    } finally {
+      held.signingIn.delete(name);
+      this.#underWay.delete(work);
     }
+  }
+
+  /** Waits for the handshakes under way: a gateway that stops finishes them before it leaves Redis. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#underWay]);
   }
 
   /** A socket has left its namespace. A connection without any is nobody's, and past its handshake deadline. */
@@ -78,7 +93,7 @@ export class SocketGate {
     const held = this.#held.get(socket.conn.request.socket);
     held?.namespaces.get(socket.nsp.name)?.();
     held?.namespaces.delete(socket.nsp.name);
-    if (held?.namespaces.size === 0) socket.conn.close();
+    if (held?.namespaces.size === 0 && held.signingIn.size === 0) socket.conn.close();
   }
 
   #letIn(request: IncomingMessage, socket: Duplex, path: string): boolean {
@@ -92,12 +107,19 @@ export class SocketGate {
       refuseRaw(socket, handshakes.refusal());
       return false;
     }
-    const namespaces: Held["namespaces"] = new Map();
-    this.#held.set(socket, { budget: new FrameBudget(), leaveHandshakes, namespaces });
+    const held: Held = {
+      budget: new FrameBudget(),
+      leaveHandshakes,
+      namespaces: new Map(),
+      signingIn: new Set(),
+      isClosed: false,
+    };
+    this.#held.set(socket, held);
     socket.once("close", () => {
+      held.isClosed = true;
       leaveHandshakes();
-      for (const release of namespaces.values()) release();
-      namespaces.clear();
+      for (const release of held.namespaces.values()) release();
+      held.namespaces.clear();
     });
     return true;
   }

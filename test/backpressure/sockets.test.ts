@@ -55,6 +55,27 @@ describe("sockets", () => {
     await proxy.restore();
   }, 30_000);
 
+  test("[D26] whoever hangs up keeps a place as long as there is work for them", async () => {
+    const proxy = await startRedisProxy(fixture.core.url);
+    fixture.closeAfter(() => proxy.close());
+    const environment = { CALLSEAL_MAX_SOCKETS: "2" };
+    const deployment = await fixture.start({ redisUrl: proxy.url, environment, allowErrors: true });
+    const device = await enrolDevice(deployment);
+    const engines = [
+      await openEngineSocket(fixture, deployment.gateway),
+      await openEngineSocket(fixture, deployment.gateway),
+    ];
+    proxy.freeze();
+    for (const engine of engines) engine.send(`40/device,${JSON.stringify({ token: device.token() })}`);
+    await waitForUsed(deployment, "sockets", 2);
+    for (const engine of engines) engine.close();
+    await Promise.all(engines.map(({ closed }) => closed));
+    await waitForUsed(deployment, "handshakes", 0);
+    expect(await readCapacity(deployment, "used", "sockets")).toBe(2);
+    await waitForUsed(deployment, "sockets", 0);
+    await proxy.restore();
+  }, 30_000);
+
   test("[D26] a wrong token and a lost connection give their places back too", async () => {
     const deployment = await fixture.start({ environment: { CALLSEAL_MAX_SOCKETS: "1" } });
     const device = await enrolDevice(deployment);

@@ -24,6 +24,8 @@ export interface ProcessReport {
   /** At 10, 50 and 100 % of the inputs, after garbage collection. */
   memory: { share: number; rssBytes: number; heapBytes: number }[];
   logLines: number;
+  /** How it ended, when it did so by itself. */
+  ended?: string;
 }
 
 export interface FuzzReport {
@@ -60,6 +62,7 @@ export function judgeAnswers(report: FuzzReport): string[] {
     const replay = index === undefined ? "" : ` [replay: --seed ${report.seed} --only ${index}]`;
     return `${where}: ${message}${replay}`;
   });
+  for (const { ended } of report.processes) if (ended !== undefined) faults.unshift(ended);
   if (report.unavailable > 0) faults.push(`${report.unavailable} times unavailable, and Redis was there`);
   if (report.keys.strays.length > 0) faults.push(`keys that should not be: ${report.keys.strays.join(", ")}`);
   return faults;

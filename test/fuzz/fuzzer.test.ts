@@ -159,6 +159,11 @@ describe("a report", () => {
       { findings: [{ where: "x", index: 41, message: "y", sent: "" }] },
       /--seed 7 --only 41/,
     ],
+    [
+      "a process that ended",
+      { processes: [{ ...worn(1, 40)[0]!, ended: "gateway ended with 1" }] },
+      /gateway ended with 1/,
+    ],
     ["a store that was away", { unavailable: 1 }, /unavailable/],
     ["a stray key", { keys: { ...good.keys, strays: ["x"] } }, /x/],
     ["200 ms of work in one turn", { processes: worn(200, 40, 40, 40) }, /worked 200 ms/],

@@ -28,14 +28,19 @@ const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const from = Number(values.only ?? values.from);
 const inputs = values.only === undefined ? Number(values.inputs) : 1;
 process.stdout.write(`seed ${seed}: ${inputs} inputs from ${from}\n`);
+let told = 0;
 const report = await runFuzz({
   seed,
   inputs,
   from,
-  onProgress: ({ done, perSecond, findings, stalledMs, busyMs }) =>
-    void process.stdout.write(
+  onProgress: ({ done, perSecond, findings, stalledMs, busyMs }) => {
+    process.stdout.write(
       `${done} of ${inputs}, ${perSecond}/s, ${findings.length} findings, worst delay ${stalledMs} ms, own work ${busyMs} ms\n`,
-    ),
+    );
+    for (const { where, index, message } of findings.slice(told))
+      process.stdout.write(`  ${where} ${index}: ${message}\n`);
+    told = findings.length;
+  },
 });
 process.stdout.write(`${describeReport(report)}\n`);
 const faults = judge(report);

@@ -54,7 +54,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
     let next = from;
     for (const share of shares) {
       const end = from + Math.round(inputs * share);
-      await run.sendAll(next, end);
+      await run.sendAll({ from: next, end }, () => watch.over);
       await watch.measureMemory(share);
       next = end;
     }
@@ -118,10 +118,10 @@ class FuzzRun {
   }
 
   /** Sends the inputs of these indexes, many at once, and waits for the last one. */
-  async sendAll(from: number, end: number): Promise<void> {
+  async sendAll({ from, end }: { from: number; end: number }, isOver: () => boolean): Promise<void> {
     let next = from;
     const lane = async () => {
-      while (next < end) {
+      while (next < end && !isOver()) {
         next += 1;
         await this.#send(next - 1);
       }

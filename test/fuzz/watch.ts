@@ -46,6 +46,11 @@ export class Watch {
     };
   }
 
+  /** Whether one of them has ended by itself: nothing that comes after says anything. */
+  get over(): boolean {
+    return this.#products.some(({ process }) => process.ended !== undefined);
+  }
+
   async measureMemory(share: number): Promise<void> {
     await this.#look();
     for (const { process, report } of this.#products) {
@@ -100,7 +105,7 @@ export class Watch {
   async #askDelays() {
     const dead = this.#products.find(({ process }) => process.ended !== undefined);
     if (dead) {
-      if (!this.#closed) this.#find(dead.process.name, dead.process.ended!);
+      dead.report.ended ??= dead.process.ended!;
       return undefined;
     }
     try {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { FuzzFinding } from "./entrance.ts";
 import { answerDeadlineMs } from "./http-exchange.ts";
 
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -49,17 +50,17 @@ export class FuzzSocket {
       `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
     );
     let received: Buffer = Buffer.alloc(0);
-    for (;;) {
-      const [chunk] = (await once(socket, "data")) as [Buffer];
+    const gone = once(socket, "close").then(() => [undefined]);
+    while (!received.includes("\r\n\r\n")) {
+      const [chunk] = (await Promise.race([once(socket, "data"), gone])) as [Buffer | undefined];
+      if (chunk === undefined) throw new FuzzFinding("a WebSocket was closed before it was opened");
       received = Buffer.concat([received, chunk]);
-      const end = received.indexOf("\r\n\r\n");
-      if (end < 0) continue;
-      if (!received.toString("latin1", 0, 20).startsWith("HTTP/1.1 101")) {
-        socket.destroy();
-        throw new Error(`no WebSocket: ${received.toString("latin1", 0, 60)}`);
-      }
-      return new FuzzSocket(socket, received.subarray(end + 4));
     }
+    if (received.toString("latin1", 0, 12) === "HTTP/1.1 101") {
+      return new FuzzSocket(socket, received.subarray(received.indexOf("\r\n\r\n") + 4));
+    }
+    socket.destroy();
+    throw new FuzzFinding(`no WebSocket: ${received.toString("latin1", 0, 300)}`);
   }
 
   get open(): boolean {

@@ -14,6 +14,13 @@ export class LastingCluster extends Cluster {
     keepAlive(this, () => [...this.nodes(), ...shardSubscribers(this)]);
   }
 
+  override disconnect(reconnect = false): void {
+    super.disconnect(reconnect);
+    const group = subscriberGroup(this);
+    // ioredis would wait for ever for a subscriber that it stopped while it connected, and never have one again.
+    if (group) group.isResetting = false;
+  }
+
   override duplicate(nodes?: ClusterNode[], options: ClusterOptions = {}): Cluster {
     const redisOptions = {
       ...options.redisOptions,
@@ -25,10 +32,16 @@ export class LastingCluster extends Cluster {
 }
 
 /** ioredis keeps a connection a shard for pub/sub, and shows them to nobody. */
+interface SubscriberGroup {
+  isResetting: boolean;
+  shardedSubscribers: Map<string, { getInstance(): Redis | null }>;
+}
+
+function subscriberGroup(cluster: Cluster): SubscriberGroup | undefined {
+  return (cluster as unknown as { shardedSubscribers?: SubscriberGroup }).shardedSubscribers;
+}
+
 function shardSubscribers(cluster: Cluster): Redis[] {
-  const { shardedSubscribers: group } = cluster as unknown as {
-    shardedSubscribers?: { shardedSubscribers: Map<string, { getInstance(): Redis | null }> };
-  };
-  const held = [...(group?.shardedSubscribers.values() ?? [])].map((subscriber) => subscriber.getInstance());
-  return held.filter((instance) => instance !== null);
+  const held = [...(subscriberGroup(cluster)?.shardedSubscribers.values() ?? [])];
+  return held.map((subscriber) => subscriber.getInstance()).filter((instance) => instance !== null);
 }

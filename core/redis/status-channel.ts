@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Session } from "../verification/session.ts";
 import type { RedisClient } from "./connections.ts";
 import { type Keyspace, sessionKeys } from "./keys.ts";
@@ -5,6 +6,8 @@ import { parseRecord } from "./parse-record.ts";
 
 /** Hears a session's terminal state, or `undefined` when messages may have been missed and the record must be read. */
 export type StatusListener = (session: Session | undefined) => void;
+
+const subscribeAgainMs = 100;
 
 interface Held {
   listeners: Set<StatusListener>;
@@ -73,17 +76,27 @@ export class StatusChannel {
   #hold(channel: string): Held {
     const held: Held = { listeners: new Set(), live: Promise.withResolvers(), wasLive: false };
     this.#channels.set(channel, held);
-    this.#subscribe(channel, held).catch((error) => {
-      // A shard that is lost comes back, and #resync subscribes then. Elsewhere the client itself repeats the command.
-      if (!this.#sharded || this.#subscriber.status === "end") held.live.reject(error);
-    });
+    this.#subscribe(channel, held).catch((error) => held.live.reject(error));
     return held;
   }
 
+  /**
+   * Resolves when the channel is live, or is held by nobody any more. A shard that is lost comes back, and refuses until
+   * then; elsewhere the client itself repeats the command.
+   */
   async #subscribe(channel: string, held: Held): Promise<void> {
-    await (this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel));
-    held.wasLive = true;
-    held.live.resolve();
+    for (;;) {
+      try {
+        await (this.#sharded ? this.#subscriber.ssubscribe(channel) : this.#subscriber.subscribe(channel));
+        held.wasLive = true;
+        held.live.resolve();
+        return;
+      } catch (error) {
+        if (!this.#sharded || this.#subscriber.status === "end") throw error;
+      }
+      await delay(subscribeAgainMs);
+      if (this.#channels.get(channel) !== held) return;
+    }
   }
 
   #unsubscribe(channel: string): void {

@@ -9,12 +9,14 @@ import { waitFor } from "../support/wait-for.ts";
 
 let cluster: RedisCluster;
 const cores: Core[] = [];
+const closers: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   cluster = await startRedisCluster();
 });
 afterEach(async () => {
   for (const core of cores.splice(0).reverse()) await core.close();
+  for (const close of closers.splice(0)) await close();
   await waitFor("every connection of the test is closed", async () => (await otherClients()).length === 0);
   for (const master of cluster.masters) await master.flushall();
 });
@@ -160,4 +162,49 @@ describe("under Redis Cluster", () => {
     await Promise.all(later.map(({ proof }) => core.sessions.decide(proof)));
     await waitFor("every listener hears its session", () => told.size === later.length);
   });
+
+  test("[C19] listeners that came before and while every node was dead are live when the nodes are back", async () => {
+    const dying = await startRedisCluster({ nodeTimeoutMs: 1000 });
+    closers.push(dying.close);
+    const core = openCore(dying.url);
+    cores.push(core);
+    const { status } = core.openStatus();
+    const heard = new Map<string, (string | undefined)[]>();
+    const listen = (sessionId: string) => {
+      const messages: (string | undefined)[] = [];
+      heard.set(sessionId, messages);
+      return status.listen(sessionId, (message) => messages.push(message?.status));
+    };
+    const idOf = (text: string) =>
+      `csn_${core.sessions.callHash({ tenant: "acme", provider: "generic", callId: text })}_1`;
+    const before = Array.from({ length: 32 }, (_, index) => `before-${index}`);
+    const during = Array.from({ length: 32 }, (_, index) => `during-${index}`);
+    await Promise.all(before.map((callId) => listen(idOf(callId))));
+
+    await Promise.all(dying.nodes.map((node) => node.kill()));
+    const later = Promise.all(during.map((callId) => listen(idOf(callId))));
+    await dying.revive();
+    await dying.healed();
+    await later;
+    await waitFor("those who came before are told to read", () =>
+      before.every((callId) => heard.get(idOf(callId))!.includes(undefined)),
+    );
+    for (const callId of [...before, ...during]) {
+      const { session } = await untilServed(() => core.sessions.create(newSession({ callId })));
+      await core.sessions.cancel(session.sessionId, "acme", "corr-0001");
+    }
+    await waitFor("all hear of their session", () => [...heard.values()].every((all) => all.includes("canceled")));
+  });
 });
+
+/** The client may find a node that is back a moment later than it is. */
+async function untilServed<T>(ask: () => Promise<T>): Promise<T> {
+  return (
+    await waitFor("the cluster serves", () =>
+      ask().then(
+        (value) => ({ value }),
+        () => undefined,
+      ),
+    )
+  ).value;
+}

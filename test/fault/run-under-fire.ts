@@ -3,6 +3,7 @@ import { waitFor } from "../support/wait-for.ts";
 import type { FaultPlan, FaultReport } from "./fault-run.ts";
 import { countAttempts } from "./fleet/count-attempts.ts";
 import type { Fleet } from "./fleet/start-fleet.ts";
+import { checkAudit } from "./history/check-audit.ts";
 import { checkHistory, type InjectedFault } from "./history/check-history.ts";
 import { describeVerdict } from "./history/describe-verdict.ts";
 import { runCalls } from "./load/run-calls.ts";
@@ -36,15 +37,17 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
   tell("; waiting until every intercept is settled");
   await settle(fleet);
   const verdict = checkHistory(histories.all, faults);
+  const audit = await checkAudit(fleet.environment, histories.all);
   const { unknown = 0 } = fire.sparesIntercepts ? await countAttempts(fleet) : { unknown: verdict.repeatedArrivals };
   const wanted = Math.floor((plan.confirmations * 1000) / plan.ratePerSecond / fire.everyMs / 2);
   return {
     title: fire.title,
     seconds: seconds(startedAt),
     happened: [`${faults.length} times`, `${verdict.underWay} calls were under way`],
-    seen: describeVerdict(verdict),
+    seen: [...describeVerdict(verdict), `${audit.entries} entries of the audit trail verified`],
     violations: [
       ...verdict.violations,
+      ...audit.violations,
       ...(faults.length < Math.max(1, wanted) ? [`only ${faults.length} faults happened`] : []),
       ...(verdict.repeatedArrivals > unknown ? [`${verdict.repeatedArrivals} arrivals repeated without a cause`] : []),
       ...(verdict.underWay === 0 ? ["no call was under way when a fault struck"] : []),

@@ -53,7 +53,7 @@ async function listKeys(redis: RedisClient): Promise<{ keys: string[]; streams: 
 }
 
 /**
- * By how much each holding grew, as a share, from the second fifth of the samples to the last one: the medians of each,
+ * By how much each holding grew, as a share, from the middle fifth of the samples to the last one: the medians of each,
  * since a collector of garbage moves memory up and down between two samples.
  */
 export function growthOf(samples: readonly Holdings[]): Record<string, number> {

@@ -33,6 +33,7 @@ const lanes = 32;
 const shares = [0.1, 0.5, 1];
 const progressEveryMs = 5000;
 const mostFindings = 100;
+const inputDeadlineMs = 90_000;
 
 /**
  * Sends `inputs` inputs, each made from the seed and its index alone, to a gateway and a worker that run as in
@@ -146,7 +147,7 @@ class FuzzRun {
     const startedAt = performance.now();
     let label: string;
     try {
-      label = await entrance.run({ seed, index, random, live: this.#live });
+      label = await inTime(entrance.run({ seed, index, random, live: this.#live }));
     } catch (error) {
       label = "FINDING";
       const sent = error instanceof FuzzFinding ? error.sent : "";
@@ -157,5 +158,16 @@ class FuzzRun {
     report.laneMs += performance.now() - startedAt;
     report.outcomes[label] = (report.outcomes[label] ?? 0) + 1;
     this.done += 1;
+  }
+}
+
+/** Everything that an input waits for has a deadline of its own; one that was forgotten must not hold up the run. */
+async function inTime(running: Promise<string>): Promise<string> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new FuzzFinding("the input did not come to an end")), inputDeadlineMs);
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

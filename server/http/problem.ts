@@ -7,7 +7,7 @@ import { correlationOf } from "./correlation.ts";
 
 /** What ioredis says when it cannot reach Redis, and Redis when it cannot serve: busy, full, behind or without a disk. */
 const outages =
-  /^(Command timed out|Connection is closed|the subscriber connection is closed|Stream isn't writeable|READONLY|LOADING|BUSY|OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|None of startup nodes|Failed to refresh slots|All sentinels)/;
+  /^(Command timed out|Connection is closed|the subscriber connection is closed|Stream isn't writeable|Command aborted|Socket timeout|READONLY|UNBLOCKED|EXECABORT|LOADING|BUSY|OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|Too many Cluster redirections|Cluster is|No (?:sharded )?subscriber|None of startup nodes|Failed to refresh slots|All sentinels)/;
 
 /** Whether an error means that Redis did not answer. */
 export function isStoreOutage(error: unknown): boolean {
@@ -15,7 +15,16 @@ export function isStoreOutage(error: unknown): boolean {
   return (
     error.name === "MaxRetriesPerRequestError" ||
     outages.test(error.message) ||
-    ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes((error as NodeJS.ErrnoException).code ?? "")
+    [
+      "ECONNREFUSED",
+      "ECONNRESET",
+      "EPIPE",
+      "ETIMEDOUT",
+      "EHOSTUNREACH",
+      "ENETUNREACH",
+      "ENOTFOUND",
+      "EAI_AGAIN",
+    ].includes((error as NodeJS.ErrnoException).code ?? "")
   );
 }
 

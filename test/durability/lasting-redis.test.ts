@@ -103,6 +103,22 @@ describe("a Redis that is no primary any more", () => {
 });
 
 describe("a peer that has frozen", () => {
+  test("[C66] is passed over when it is a sentinel, on the same machine as the primary", async () => {
+    const core = openCore(sentinel.url);
+    fixture.closeAfter(() => core.close());
+    await ready(core.redis as Redis);
+    const old = await sentinel.primary();
+    // The one that is asked next: a client goes on from the sentinel that answered it last.
+    const [, asked] = sentinel.sentinels;
+    asked!.freeze();
+    old.freeze();
+    const write = () => core.redis.set("key", "value", "EX", 60).catch(() => undefined);
+    await waitFor("the next primary is found", write, { withinMs: 15_000 });
+    asked!.thaw();
+    await sentinel.revive();
+    await sentinel.inSync();
+  }, 60_000);
+
   test("[C66] is left by every role within seconds, though nothing is asked of it", async () => {
     const proxy = await startRedisProxy(fixture.url);
     fixture.closeAfter(() => proxy.close());

@@ -15,7 +15,7 @@ const words: readonly string[][] = [
   ["help", "audit", "verify"],
   ["audit", "verify", "--expect-head", `p1=${hash}`],
   ["audit", "verify", "--anchors", "/nowhere"],
-  ["audit", "export", "--output", "-"],
+  ["audit", "export", "--output", "/nowhere/x"],
   ["audit", "prune", "--anchors", "/nowhere"],
   ["notifications", "list", "--tenant", "acme"],
   ["notifications", "replay", "--tenant", "acme"],
@@ -45,10 +45,10 @@ function makeWords(random: FuzzRandom): string[] {
     const at = random.below(given.length);
     if (random.chance(0.3)) given.splice(at, 1);
     else if (random.chance(0.5)) given[at] = mutateText(random, given[at] ?? "");
-    else given.splice(at + 1, 0, random.pick(["--", "-", "--file", "--x=y", "--tenant", "-h", hostileText(random)]));
+    else given.splice(at + 1, 0, random.pick(["--", "--file", "--x=y", "--tenant", "-h", hostileText(random)]));
   }
-  // What Redis holds is for other tests: a command that gets there would wait for one.
-  return given.map((word) => word.replaceAll("\u0000", "").slice(0, 3000));
+  // `--file -` is this process' own standard input, which may never end.
+  return given.filter((word) => word !== "-").map((word) => word.replaceAll("\u0000", "").slice(0, 3000));
 }
 
 async function verifyExport(input: FuzzInput): Promise<string> {

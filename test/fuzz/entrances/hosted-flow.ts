@@ -22,7 +22,8 @@ export const hostedFlow: Entrance = {
     const exchange = await live.connections.exchange(request);
     try {
       const label = checkExchange(exchange, { method: request.method, success: straight ? "twiml" : "text" });
-      if (straight && !["200", "403 forbidden"].includes(label)) throw new FuzzFinding(`a webhook got ${label}`);
+      if (straight && !["200", "403 forbidden"].includes(label) && hasHost(request))
+        throw new FuzzFinding(`a webhook got ${label}`);
       return label;
     } catch (error) {
       throw error instanceof FuzzFinding ? new FuzzFinding(error.message, writeRequest(request)) : error;
@@ -31,6 +32,11 @@ export const hostedFlow: Entrance = {
     }
   },
 };
+
+/** Without one it is no request of HTTP/1.1, whoever sent it (RFC 9112 §3.2). */
+function hasHost({ headers }: HttpRequest): boolean {
+  return headers.some(([name]) => name.toLowerCase() === "host");
+}
 
 async function makeWebhook(input: FuzzInput): Promise<{ request: HttpRequest; straight: boolean }> {
   const { random } = input;

@@ -35,7 +35,7 @@ export function fuzzTenants(providerUrl: string): TenantInput[] {
     apiKeys: scopes.map((scope) => ({ id: `key-${scope}`, key: keyOf(id, scope), scopes: [scope] })),
     limits: {
       // Reached by the smaller tenant.
-      sessionsPerMinutePerKey: id === globex.id ? 60 : never,
+      sessionsPerMinutePerKey: id === globex.id ? 10 : never,
       sessionsPerMinutePerAni: never,
       pollsPerMinutePerSession: never,
       enrollmentsPerHourPerAddress: never,

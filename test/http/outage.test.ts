@@ -114,7 +114,9 @@ describe.each([
     const startedAt = performance.now();
     await deployment.gateway.close();
     expect(performance.now() - startedAt).toBeLessThan(9000);
-    expect((await poll).status).toBe(503);
+    // 503, or what it had read before Redis went away; never nothing.
+    const { status, body } = await poll;
+    expect(status === 503 || body.status === "pending").toBe(true);
   }, 30_000);
 
   test("[S46] a gateway that is starting answers 503 with a problem document, and gives up when Redis does not come", async () => {

@@ -31,7 +31,8 @@ test("[W51] on a Redis Cluster calls are moved through faults, with and without 
   const { session: over } = await core.sessions.create(newSession());
   await expire(core, over.sessionId, 1000);
   const worker = await deployment.startWorker();
-  expect((await fetch(`http://127.0.0.1:${worker.port}/readyz`)).status).toBe(200);
+  const ready = async () => (await fetch(`http://127.0.0.1:${worker.port}/readyz`)).status === 200;
+  await waitFor("the worker is ready", ready);
   for (const { sessionId } of sessions.slice(10)) deployment.jobs.addIntercept(sessionId, "corr-cluster");
   for (const { sessionId } of sessions) {
     expect((await deployment.settled(sessionId)).intercept.status).toBe("succeeded");

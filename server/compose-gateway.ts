@@ -13,6 +13,7 @@ import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
+import { gatherWrites } from "../core/redis/gather-writes.ts";
 import type { Keyspace } from "../core/redis/keys.ts";
 import { RedisClock } from "../core/redis/redis-clock.ts";
 import { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
@@ -46,6 +47,8 @@ export async function composeGateway(parts: {
   const { config, connections, logger, publicUrl } = parts;
   const keyspace = { prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS };
   const redis = connections.open("commands");
+  const queue = connections.open("queue");
+  for (const connection of [redis, queue]) gatherWrites(connection);
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: config.CALLSEAL_OUTBOX_LIMIT });
   const deployment = await loadDeployment(config, redis, keyspace);
   const tenants = createTenantDirectory(deployment.tenants);
@@ -75,7 +78,7 @@ export async function composeGateway(parts: {
     limits: new RateLimits(redis, keyspace),
     statusChannel,
     waiter: new TerminalWaiter(sessions, statusChannel),
-    jobs: new JobQueues(connections.open("queue"), { redisPrefix: config.CALLSEAL_REDIS_PREFIX, logger }),
+    jobs: new JobQueues(queue, { redisPrefix: config.CALLSEAL_REDIS_PREFIX, logger }),
     deviceSockets,
     withdrawals: new Withdrawals({ sessions, channel: statusChannel, sockets: deviceSockets, background }),
     signer,

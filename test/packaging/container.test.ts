@@ -146,6 +146,7 @@ describe("docker-compose.yml", () => {
     const settingsOfRedis = command.join(" ");
     for (const setting of [
       "--appendonly yes",
+      "--appendfsync always",
       "--hz 100",
       "--maxmemory-policy noeviction",
       "--requirepass ${REDIS_PASSWORD:?",

@@ -31,6 +31,7 @@ import { Withdrawals } from "./device/withdrawals.ts";
 import type { GatewayContext } from "./gateway-context.ts";
 import { createGatewayMetrics } from "./gateway-metrics.ts";
 import { RequestsUnderWay } from "./http/requests-under-way.ts";
+import { SessionTimeouts } from "./sessions/session-timeouts.ts";
 import { TerminalWaiter } from "./waiting/terminal-waiter.ts";
 
 /** A call is remembered for a day after its last session, so that a later one continues its generations. */
@@ -61,6 +62,7 @@ export async function composeGateway(parts: {
   const sessions = new SessionStore({ run, keyspace, secret: deployment.secret, retention });
   const statusChannel = new StatusChannel(connections.open("subscriber"), { keyspace, sharded: connections.sharded });
   const background = new Background(logger);
+  const jobs = new JobQueues(queue, { redisPrefix: config.CALLSEAL_REDIS_PREFIX, logger });
   const deviceSockets = new DeviceSockets(deviceNamespace(parts.io));
   const metrics = createGatewayMetrics();
   const admission = createAdmission(config, metrics.registry);
@@ -78,7 +80,8 @@ export async function composeGateway(parts: {
     limits: new RateLimits(redis, keyspace),
     statusChannel,
     waiter: new TerminalWaiter(sessions, statusChannel),
-    jobs: new JobQueues(queue, { redisPrefix: config.CALLSEAL_REDIS_PREFIX, logger }),
+    jobs,
+    timeouts: new SessionTimeouts({ jobs, sessions, background }),
     deviceSockets,
     withdrawals: new Withdrawals({ sessions, channel: statusChannel, sockets: deviceSockets, background }),
     signer,

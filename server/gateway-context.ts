@@ -23,6 +23,7 @@ import type { Withdrawals } from "./device/withdrawals.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { RequestsUnderWay } from "./http/requests-under-way.ts";
 import type { Opened } from "./sessions/opened.ts";
+import type { SessionTimeouts } from "./sessions/session-timeouts.ts";
 import type { TerminalWaiter } from "./waiting/terminal-waiter.ts";
 
 /** What a gateway is made of: built once in start-gateway.ts and handed to everything that answers a request. */
@@ -41,6 +42,7 @@ export interface GatewayContext {
   statusChannel: StatusChannel;
   waiter: TerminalWaiter;
   jobs: JobQueues;
+  timeouts: SessionTimeouts;
   /** Sends to the sockets of a device on every gateway. */
   deviceSockets: DeviceSockets;
   withdrawals: Withdrawals;

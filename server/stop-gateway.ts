@@ -37,6 +37,7 @@ export async function stopGateway(parts: {
   await left;
   await context.gate.settle();
   await context.background.settle();
+  context.timeouts.close();
   stopTime();
   await context.jobs.close();
   await connections.close();

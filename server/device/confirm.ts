@@ -89,7 +89,7 @@ function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
 
 /** What follows from a decision and holds nobody up. */
 function settle(context: GatewayContext, { deviceId }: Device, session: Session): void {
-  context.jobs.removeTimeout(session.sessionId);
+  context.timeouts.end(session);
   if (session.status === "confirmed") {
     context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(deviceId));
   }

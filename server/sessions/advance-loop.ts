@@ -42,7 +42,7 @@ export async function recordTurn(
     event: { index: turn.index, ...(turn.digit === undefined ? {} : { digit: turn.digit }) },
   });
   if (!session) throw new CallsealError("not_found", { detail: "There is no such session." });
-  if (isTerminal(session.status)) context.jobs.removeTimeout(session.sessionId);
+  if (isTerminal(session.status)) context.timeouts.end(session);
   return session;
 }
 

@@ -14,6 +14,6 @@ export async function cancelSession(
     request.correlationId,
   );
   if (!session) throw new CallsealError("not_found", { detail: "There is no such session." });
-  if (outcome === "canceled") context.jobs.removeTimeout(session.sessionId);
+  if (outcome === "canceled") context.timeouts.end(session);
   return session;
 }

@@ -26,9 +26,6 @@ export interface SessionRequest {
   reissue?: boolean | undefined;
 }
 
-/** A little after the deadline, so that the job finds the session over by the clock of Redis. */
-const timeoutSlackMs = 20;
-
 /**
  * Opens the session of a call, or returns the one that it has: idempotent for tenant, provider and call id, however
  * many requests race. Throws `rate_limited`, `session_terminal`, `reissue_exhausted`, `unavailable`.
@@ -157,7 +154,7 @@ function present(
   const { outcome, session } = result;
   switch (outcome) {
     case "created":
-      context.jobs.addTimeout(session.sessionId, session.expiresAtMs - session.readAtMs + timeoutSlackMs);
+      context.timeouts.begin(session);
       context.background.run("push.offer", () => offerSession(context, tenant, session));
       return { created: true, session };
     case "existing":

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
+import { derFromRaw } from "../keys/ecdsa-encoding.ts";
 import { hasRepeatedMember } from "./has-repeated-member.ts";
 
 /** PROTOCOL §4: three base64url parts, the last one a 64-byte signature (ES256 or EdDSA). */
@@ -104,8 +105,6 @@ export function createJwsVerifier(options: { rememberedKeys?: number } = {}): Ve
     const signature = Buffer.from(jws.signature, "base64url");
     if (signature.toString("base64url") !== jws.signature) return false;
     const input = Buffer.from(jws.signingInput);
-    return elliptic
-      ? verify("sha256", input, { key, dsaEncoding: "ieee-p1363" }, signature)
-      : verify(null, input, key, signature);
+    return elliptic ? verify("sha256", input, key, derFromRaw(signature)) : verify(null, input, key, signature);
   };
 }

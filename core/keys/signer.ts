@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sig
 import { calculateJwkThumbprint, type JWK } from "jose";
 import { z } from "zod";
 import { ConfigError } from "../config/config.ts";
+import { rawFromDer } from "./ecdsa-encoding.ts";
 
 const privateJwk = z.looseObject({
   kty: z.literal("EC"),
@@ -40,12 +41,12 @@ export async function createSigner(jwksJson: string): Promise<Signer> {
 }
 
 /**
- * A compact JWS (RFC 7515 §7.1) with ES256 (RFC 7518 §3.4: r and s side by side, not DER). By Node itself and on this
- * thread: a library's way over WebCrypto and the thread pool costs twice as much (docs/PERFORMANCE.md).
+ * A compact JWS (RFC 7515 §7.1) with ES256 (RFC 7518 §3.4). By Node itself and on this thread: a library's way over
+ * WebCrypto and the thread pool costs several times as much (docs/PERFORMANCE.md).
  */
 function signCompact(header: Record<string, string>, claims: Record<string, unknown>, key: KeyObject): string {
   const input = `${encodePart(header)}.${encodePart(claims)}`;
-  const signature = sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
+  const signature = rawFromDer(sign("sha256", Buffer.from(input), key));
   return `${input}.${signature.toString("base64url")}`;
 }
 

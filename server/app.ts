@@ -26,10 +26,9 @@ export function createApp(context: GatewayContext, options: AppOptions): Express
   app.use(context.requestsUnderWay.count);
   app.use(logRequest(context));
   app.use((_request, response, next) => {
-    response.set("X-Content-Type-Options", "nosniff");
+    response.setHeader("X-Content-Type-Options", "nosniff");
     next();
   });
-  app.use(operationsRouter(context, options.checkReadiness));
   const routers = {
     "/scramble/caller/v1": sessionsRouter(context),
     "/scramble/device/v1": enrolmentsRouter(context),
@@ -38,6 +37,7 @@ export function createApp(context: GatewayContext, options: AppOptions): Express
     "/admin/v1": adminRouter(context),
   };
   for (const [path, router] of Object.entries(routers)) app.use(path, noteMount(path), router);
+  app.use(operationsRouter(context, options.checkReadiness));
   app.use(notFoundHandler);
   app.use(problemHandler(context.logger));
   return app;

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, ratePrefix } from "../redis/keys.ts";
@@ -90,7 +90,7 @@ export class RateLimited extends CallsealError {
 
 /** Phone numbers and addresses are limited, and none of them is in a key name. */
 function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("base64url");
+  return hash("sha256", key, "base64url");
 }
 
 function asRateLimited(error: unknown, most: number): unknown {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { z } from "zod";
 import type { Device } from "../../core/devices/device-store.ts";
 import { type DeviceJws, parseJws, type VerifyJws } from "../../core/devices/verify-jws.ts";
@@ -103,7 +103,7 @@ function describeProof(
     receipt: {
       amr: ["mca", "swk", "user", ...(facts.userVerified ? ["mfa"] : [])].join(" "),
       acr: `urn:callseal:acr:${assurance(method, facts)}`,
-      prf: createHash("sha256").update(facts.signingInput).digest("base64url"),
+      prf: hash("sha256", facts.signingInput, "base64url"),
     },
   };
 }

@@ -5,7 +5,7 @@ import { readCorrelationId } from "../../core/http/correlation-id.ts";
 export function correlate(request: Request, response: Response, next: NextFunction): void {
   const correlationId = readCorrelationId(request.get("X-Correlation-Id"));
   response.locals.correlationId = correlationId;
-  response.set("X-Correlation-Id", correlationId);
+  response.setHeader("X-Correlation-Id", correlationId);
   next();
 }
 

@@ -14,6 +14,7 @@ import { presentCreated, presentStatus } from "../sessions/present-session.ts";
 import { authenticate, holderOf } from "./authenticate.ts";
 import { correlationOf } from "./correlation.ts";
 import { jsonBody, parse } from "./parse-body.ts";
+import { sendJson } from "./send-json.ts";
 import { callEndedBody, callId, createSessionBody, emptyBody, loopBody } from "./session-schemas.ts";
 
 /** The session API of PROTOCOL §2, for IVRs. */
@@ -22,20 +23,21 @@ export function sessionsRouter(context: GatewayContext): Router {
   router.use(authenticate(context.tenants, { scope: "sessions" }));
   router.use(admitRequest(context.admission.requests));
   router.use((_request, response, next) => {
-    response.set("Cache-Control", "no-store");
+    response.setHeader("Cache-Control", "no-store");
     next();
   });
 
   router.post("/sessions", jsonBody(), async (request, response) => {
     const body = parse(createSessionBody, request.body);
     const opened = await openSession(context, holderOf(response), { ...body, correlationId: correlationOf(response) });
-    response.status(opened.created ? 201 : 200).json(presentCreated(opened.session));
+    response.status(opened.created ? 201 : 200);
+    sendJson(response, presentCreated(opened.session));
   });
 
   router.get("/sessions/:sessionId", async (request, response) => {
     const poll = { ...callerOf(response), sessionId: sessionIdOf(request.params) };
     const session = await pollStatus(context, poll, { request, response });
-    response.json(await presentStatus(session, context.issueReceipt));
+    sendJson(response, await presentStatus(session, context.issueReceipt));
   });
 
   router.get("/calls/:provider/:callId", async (request, response) => {
@@ -49,13 +51,13 @@ export function sessionsRouter(context: GatewayContext): Router {
       { ...callerOf(response), sessionId: latest.sessionId },
       { request, response },
     );
-    response.json(await presentStatus(session, context.issueReceipt));
+    sendJson(response, await presentStatus(session, context.issueReceipt));
   });
 
   router.post("/sessions/:sessionId/cancel", jsonBody(), async (request, response) => {
     parse(emptyBody, request.body);
     const session = await cancelSession(context, { ...callerOf(response), sessionId: sessionIdOf(request.params) });
-    response.json(await presentStatus(session, context.issueReceipt));
+    sendJson(response, await presentStatus(session, context.issueReceipt));
   });
 
   router.post("/sessions/:sessionId/loop", jsonBody(), async (request, response) => {
@@ -72,7 +74,7 @@ export function sessionsRouter(context: GatewayContext): Router {
       sessionId: sessionIdOf(request.params),
       end,
     });
-    response.json(await presentStatus(session, context.issueReceipt));
+    sendJson(response, await presentStatus(session, context.issueReceipt));
   });
 
   router.get("/verifications", async (request, response) => {

@@ -37,7 +37,7 @@ export async function pollStatus(
   const waits = !isTerminal(session.status) && waitSeconds > 0;
   const release = waits ? context.admission.polls.tryTake() : undefined;
   const refused = waits && release === undefined;
-  http.response.set("Preference-Applied", `wait=${refused ? 0 : waitSeconds}`);
+  http.response.setHeader("Preference-Applied", `wait=${refused ? 0 : waitSeconds}`);
   // A poll that finds no place to wait is answered like one that does not ask to: an error would be retried at once.
   if (refused) http.response.set("Retry-After", String(context.admission.polls.refusal().retryAfterSeconds));
   if (!release) return session;

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { RedisClient } from "../../../core/redis/connections.ts";
 import type { Member } from "./member.ts";
 
-/** What a deployment holds at one moment, by name: memory in KB, descriptors, keys, entries of streams. */
+/** What a deployment holds at one moment, by name: memory after a collection of garbage, descriptors, keys, entries of streams. */
 export type Holdings = Record<string, number>;
 
 /**
@@ -13,9 +13,11 @@ const keptByDesign = /:call:[A-Za-z0-9_-]{22}$|:audit(?::head)?$/;
 
 export async function measureHoldings(members: readonly Member[], redis: RedisClient): Promise<Holdings> {
   const holdings: Holdings = {};
-  for (const { name, pid } of members) {
-    holdings[`${name}: resident KB`] = residentKb(pid!);
-    holdings[`${name}: descriptors`] = readdirSync(`/proc/${pid}/fd`).length;
+  for (const member of members) {
+    const { rss, heapUsed } = await member.memory();
+    holdings[`${member.name}: resident KB`] = Math.round(rss / 1024);
+    holdings[`${member.name}: heap KB`] = Math.round(heapUsed / 1024);
+    holdings[`${member.name}: descriptors`] = readdirSync(`/proc/${member.pid}/fd`).length;
   }
   const { keys, streams } = await listKeys(redis);
   const passing = keys.filter((key) => !keptByDesign.test(key));
@@ -27,10 +29,6 @@ export async function measureHoldings(members: readonly Member[], redis: RedisCl
   holdings["Redis: stream entries"] = entries(false);
   holdings["Redis: audit entries"] = entries(true);
   return holdings;
-}
-
-function residentKb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 }
 
 async function listKeys(redis: RedisClient): Promise<{ keys: string[]; streams: string[] }> {
@@ -54,7 +52,7 @@ async function listKeys(redis: RedisClient): Promise<{ keys: string[]; streams: 
 
 /**
  * By how much each holding grew, as a share, from the middle fifth of the samples to the last one: the medians of each,
- * since a collector of garbage moves memory up and down between two samples.
+ * since single samples fall between two collections, reconnects or expiries.
  */
 export function growthOf(samples: readonly Holdings[]): Record<string, number> {
   const fifth = Math.floor(samples.length / 5);

@@ -6,12 +6,14 @@ export class Member {
   readonly name: string;
   readonly #entry: string;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #probed: boolean;
   #child: Child | undefined;
 
-  constructor(name: string, parts: { entry: string; environment: Readonly<Record<string, string>> }) {
+  constructor(name: string, parts: { entry: string; environment: Readonly<Record<string, string>>; probed?: boolean }) {
     this.name = name;
     this.#entry = parts.entry;
     this.#environment = parts.environment;
+    this.#probed = parts.probed ?? false;
   }
 
   /** Where it listens, while it runs. */
@@ -24,7 +26,12 @@ export class Member {
   }
 
   async start(): Promise<void> {
-    this.#child = await startChild(this.#entry, { environment: this.#environment, probed: false });
+    this.#child = await startChild(this.#entry, { environment: this.#environment, probed: this.#probed });
+  }
+
+  /** What it holds after a collection of garbage; for a member that was enlisted as `probed`. */
+  async memory(): Promise<NodeJS.MemoryUsage> {
+    return await this.#child!.calls.call<NodeJS.MemoryUsage>("memory");
   }
 
   /** Ends it without a word (SIGKILL), and resolves once it is gone. */

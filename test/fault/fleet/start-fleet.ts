@@ -25,6 +25,8 @@ export interface FleetOptions {
   ttlSeconds?: number;
   /** Further settings of every process. */
   environment?: Readonly<Record<string, string>>;
+  /** Every process can be asked for its memory. Default false. */
+  probed?: boolean;
 }
 
 /** A whole deployment, each part a process of its own as in production, with its callers, its IVR and its voice cloud. */
@@ -107,7 +109,7 @@ async function openFleet(options: FleetOptions, { close, closeAfter }: Closing):
     ...options.environment,
   };
   const enlist = (name: string, entry: string) => {
-    const member = new Member(name, { entry, environment });
+    const member = new Member(name, { entry, environment, probed: options.probed ?? false });
     closeAfter(() => member.kill());
     return member;
   };

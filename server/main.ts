@@ -1,12 +1,8 @@
-import { loadConfig } from "../core/config/config.ts";
-import { createLogger } from "../core/logging/create-logger.ts";
-import { runUntilSignal } from "../core/process/run-until-signal.ts";
-import { withRedis } from "../core/redis/with-redis.ts";
-import { startGateway } from "./start-gateway.ts";
+import { enableCompileCache } from "node:module";
+import { fileURLToPath } from "node:url";
 
 /** The gateway's process: `npm run start:gateway`. */
-await runUntilSignal(async () => {
-  const config = loadConfig();
-  const logger = createLogger({ level: config.LOG_LEVEL, process: "gateway" });
-  return { logger, running: await withRedis(config, logger, (ready) => startGateway(ready, logger)) };
-});
+// Compiled code is kept between starts, where the folder can be written; what is loaded before this is not.
+enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url)));
+const { runGateway } = await import("./run-gateway.ts");
+await runGateway();

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { exportJWK, generateKeyPair } from "jose";
 import { type Config, ConfigError } from "../config/config.ts";
 import type { RedisClient } from "../redis/connections.ts";
 import { deploymentKey, type Keyspace } from "../redis/keys.ts";
@@ -51,9 +50,9 @@ function readSigningKeys(setting: string): string {
   }
 }
 
-async function makeSigningKeys(): Promise<string> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  return JSON.stringify({ keys: [await exportJWK(privateKey)] });
+function makeSigningKeys(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return JSON.stringify({ keys: [privateKey.export({ format: "jwk" })] });
 }
 
 function makeDemoTenant(): string {

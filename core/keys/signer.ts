@@ -1,5 +1,5 @@
-import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from "node:crypto";
-import { calculateJwkThumbprint, type JWK } from "jose";
+import { createPrivateKey, createPublicKey, hash, type JsonWebKey, type KeyObject, sign, verify } from "node:crypto";
+import type { JWK } from "jose";
 import { z } from "zod";
 import { ConfigError } from "../config/config.ts";
 import { rawFromDer } from "./ecdsa-encoding.ts";
@@ -29,7 +29,7 @@ export async function createSigner(jwksJson: string): Promise<Signer> {
   for (const jwk of keys) {
     const key = importPrivateKey(jwk);
     const exported = createPublicKey(key).export({ format: "jwk" }) as JWK;
-    const kid = jwk.kid ?? (await calculateJwkThumbprint(exported));
+    const kid = jwk.kid ?? thumbprintOf(exported);
     published.push({ ...exported, kid, alg: "ES256", use: "sig" });
     signing ??= { key, kid };
   }
@@ -69,6 +69,11 @@ function importPrivateKey(jwk: z.output<typeof privateJwk>): KeyObject {
     // Answered below, without what the library says of the key.
   }
   throw fault("has a key that is not a P-256 key pair");
+}
+
+/** RFC 7638: the members that make the key, in the order of their names. */
+function thumbprintOf({ crv, kty, x, y }: JWK): string {
+  return hash("sha256", JSON.stringify({ crv, kty, x, y }), "base64url");
 }
 
 function publicPart({ kty, crv, x, y }: z.output<typeof privateJwk>): JsonWebKey {

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import type { JWTPayload, JWTVerifyGetKey } from "jose";
 import { ConfigError } from "../../core/config/config.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
@@ -34,12 +34,13 @@ export function createAgentTokenVerifier(tenants: readonly Tenant[], now: () => 
     byIssuer.set(tenant.oidc.issuer, [...others, { tenant, getKey: fetchKeys(tenant.oidc.jwksUrl) }]);
   }
   return async (token) => {
-    const claimed = readClaims(token);
+    const claimed = await readClaims(token);
     const audiences = [claimed.aud].flat();
     const found = byIssuer.get(claimed.iss ?? "")?.find(({ tenant }) => audiences.includes(tenant.oidc.audience));
     if (!found) throw new CallsealError("unauthenticated");
     const { tenant, getKey } = found;
     const { issuer, audience } = tenant.oidc;
+    const { jwtVerify } = await loadJose();
     const verified = await jwtVerify(token, getKey, {
       issuer,
       audience,
@@ -53,6 +54,9 @@ export function createAgentTokenVerifier(tenants: readonly Tenant[], now: () => 
     return { tenant, expiresAtMs: verified.payload.exp! * 1000 };
   };
 }
+
+/** Loaded for the first agent who brings a token: no gateway that never sees one starts later for it. */
+const loadJose = () => import("jose");
 
 const hasOidc = (tenant: Tenant): tenant is OidcTenant => tenant.oidc !== undefined;
 
@@ -68,7 +72,8 @@ function requireUsable(tenant: OidcTenant, others: readonly OidcTenant[]): void 
 }
 
 /** Read to find the tenant and its keys; nothing is believed before the signature is verified. */
-function readClaims(token: string) {
+async function readClaims(token: string): Promise<JWTPayload> {
+  const { decodeJwt } = await loadJose();
   try {
     if (token.length <= longestTokenBytes) return decodeJwt(token);
   } catch {
@@ -79,14 +84,19 @@ function readClaims(token: string) {
 
 /** A token that names no key of the issuer is refused; keys that cannot be had are nobody's fault here. */
 function fetchKeys(jwksUrl: string): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksDeadlineMs });
-  return (header, token) =>
-    remote(header, token).catch((cause: unknown) => {
+  let remote: JWTVerifyGetKey | undefined;
+  return async (header, token) => {
+    const { createRemoteJWKSet, errors } = await loadJose();
+    remote ??= createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksDeadlineMs });
+    try {
+      return await remote(header, token);
+    } catch (cause) {
       const namesNoKey =
         cause instanceof errors.JWKSNoMatchingKey ||
         cause instanceof errors.JWKSMultipleMatchingKeys ||
         cause instanceof errors.JOSENotSupported;
       if (namesNoKey) throw cause;
       throw new CallsealError("unavailable", { detail: "The issuer's keys cannot be had.", cause });
-    });
+    }
+  };
 }

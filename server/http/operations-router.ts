@@ -3,7 +3,6 @@ import { shareCall } from "../../core/http/share-call.ts";
 import { receiptLifetimeSeconds } from "../../core/keys/issue-receipt.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { authenticate } from "./authenticate.ts";
-import { buildOpenApi } from "./openapi/build-openapi.ts";
 
 export interface Readiness {
   ready: boolean;
@@ -34,9 +33,16 @@ export function operationsRouter(context: GatewayContext, checkReadiness: () => 
     response.set("Cache-Control", `public, max-age=${receiptLifetimeSeconds / 2}`);
     response.json(context.signer.jwks);
   });
-  const description = buildOpenApi({ serverUrl: context.publicUrl });
-  router.get("/openapi.json", (_request, response) => {
+  let description: object | undefined;
+  router.get("/openapi.json", async (_request, response) => {
+    description ??= await describeApi(context.publicUrl);
     response.json(description);
   });
   return router;
+}
+
+/** Made for the first who asks: most gateways are never asked, and none has to start later for it. */
+async function describeApi(serverUrl: string): Promise<object> {
+  const { buildOpenApi } = await import("./openapi/build-openapi.ts");
+  return buildOpenApi({ serverUrl });
 }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
-import { createLocalJWKSet, jwtVerify } from "jose";
+import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from "jose";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../core/config/config.ts";
 import { createSigner } from "../../../core/keys/signer.ts";
@@ -25,6 +25,7 @@ describe("signing keys", () => {
     const key = newKey();
     const [one, other] = await Promise.all([createSigner(jwks(key)), createSigner(jwks(key))]);
     expect(one.jwks).toEqual(other.jwks);
+    expect(one.jwks.keys[0]!.kid).toBe(await calculateJwkThumbprint(one.jwks.keys[0]!));
   });
 
   const right = newKey();

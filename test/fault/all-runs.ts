@@ -12,7 +12,7 @@ import { runSteadily } from "./runs/run-steadily.ts";
 export const allRuns: readonly FaultRun[] = [
   { id: "gateways", title: "a random gateway of three is killed every 2 s", run: killGateways },
   { id: "workers", title: "a random worker of three is killed every 2 s", run: killWorkers },
-  { id: "redis", title: "the standalone Redis is killed every 5 s", run: killRedis },
+  { id: "redis", title: "the standalone Redis is killed 5 s after it came back", run: killRedis },
   { id: "sentinel", title: "the primary behind sentinels is killed ten times", run: failOverSentinel },
   { id: "cluster", title: "a primary of a cluster of three is killed three times", run: failOverCluster },
   { id: "provider", title: "the provider fails in every way", run: breakProvider },

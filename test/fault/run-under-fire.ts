@@ -12,6 +12,8 @@ export interface Fire {
   title: string;
   /** Milliseconds from one strike to the next; more when healing takes longer. */
   everyMs: number;
+  /** The same from healing to the next strike, for what nothing works without. Default 0. */
+  calmMs?: number;
   /** Does one fault and heals it; answers what it did and when. */
   strike(): Promise<InjectedFault>;
   /** Workers and provider are left alone: then no arrival is repeated but after an attempt whose outcome nobody knew. */
@@ -61,7 +63,9 @@ async function keepStriking(fire: Fire, faults: InjectedFault[], signal: AbortSi
   while (!signal.aborted) {
     await delay(Math.max(0, dueAt - performance.now()), undefined, { signal }).catch(() => undefined);
     dueAt = performance.now() + fire.everyMs;
-    if (!signal.aborted) faults.push(await fire.strike());
+    if (signal.aborted) return;
+    faults.push(await fire.strike());
+    dueAt = Math.max(dueAt, performance.now() + (fire.calmMs ?? 0));
   }
 }
 

@@ -14,6 +14,7 @@ export const scripts = {
   end_call: 2,
   claim_intercept: 2,
   complete_intercept: 3,
+  reopen_intercept: 2,
   reserve_did: 2,
   release_did: 2,
   append_event: 1,

@@ -241,6 +241,12 @@ export class SessionStore {
     return readReply(await this.#run("complete_intercept", [session, outbox, owed], args));
   }
 
+  /** Owes a move again that the provider took and that did not arrive, unless its delivery was seen. */
+  async reopenIntercept(sessionId: string): Promise<Result<"reopened" | "settled" | "not_found">> {
+    const { session, owed } = sessionKeys(this.#keyspace, sessionId);
+    return readReply(await this.#run("reopen_intercept", [session, owed], [sessionId]));
+  }
+
   #transitionKeys(sessionId: string): string[] {
     const keys = sessionKeys(this.#keyspace, sessionId);
     return [keys.session, keys.outbox, keys.due, keys.channel];

@@ -21,6 +21,8 @@ export interface Step {
   deadlineMs: number;
   otherwise: Otherwise;
   answer: (context: GatewayContext, call: HostedCall) => Promise<HostedAnswer>;
+  /** Hears of a session whose caller was led on without an answer, because the gateway could not give one. */
+  degraded?: (sessionId: string) => void;
 }
 
 /** What happened to one webhook, for its one log event. */
@@ -50,6 +52,8 @@ export function answerStep(context: GatewayContext, step: Step, degradedUses: De
     over.abort();
     response.set("Cache-Control", "no-store").type("text/xml").send(answered.answer.twiml);
     recordUse(step, answered, degradedUses);
+    const { outcome, sessionId } = answered.answer;
+    if (outcome === "degraded" && sessionId !== undefined) step.degraded?.(sessionId);
     context.metrics.hostedSteps.inc({ step: step.name, outcome: answered.answer.outcome });
     logAnswer(context, step, { ...answered, response, durationMs: performance.now() - startedAt });
   };

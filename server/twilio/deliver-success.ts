@@ -19,6 +19,8 @@ import { renderVerified } from "./twiml/render-verified.ts";
 export async function deliverSuccess(context: GatewayContext, call: HostedCall): Promise<HostedAnswer> {
   const session = await retryWhileAway(() => findSession(context, call), call.signal);
   if (session.status !== "confirmed") return failWith(call, session);
+  // Whoever was led on meanwhile did not arrive.
+  call.signal.throwIfAborted();
   await noteDelivery(context, call, session);
   const { sessionId } = session;
   const { successUrl } = call.settings;

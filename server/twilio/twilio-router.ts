@@ -23,7 +23,6 @@ const steps: readonly Step[] = [
   { name: "start", deadlineMs, otherwise: "policy", answer: startCall },
   { name: "prompt", deadlineMs, otherwise: "policy", answer: speakCode },
   { name: "wait", deadlineMs: waitDeadlineMs, otherwise: "policy", answer: waitForCaller },
-  { name: "success", deadlineMs: successDeadlineMs, otherwise: "policy", answer: deliverSuccess },
   { name: "failure", deadlineMs, otherwise: "failure", answer: explainFailure },
 ];
 
@@ -48,8 +47,18 @@ export function twilioRouter(context: GatewayContext): Router {
     otherwise: "nothing",
     answer: (_context, call) => noteStatus(context, call, hangUps),
   };
+  const arrivals = new KeptRecords<string>(context, "arrival", (sessionId) =>
+    context.sessions.reopenIntercept(sessionId),
+  );
+  const success: Step = {
+    name: "success",
+    deadlineMs: successDeadlineMs,
+    otherwise: "policy",
+    answer: deliverSuccess,
+    degraded: (sessionId) => arrivals.keep(sessionId),
+  };
   router.use(authenticateWebhook(context));
-  for (const step of [...steps, status]) {
+  for (const step of [...steps, success, status]) {
     const answer = answerStep(context, step, degradedUses);
     router.route(`/${step.name}`).get(answer).post(answer);
   }

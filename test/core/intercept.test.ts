@@ -254,3 +254,36 @@ describe("a delivery that was seen", () => {
     expect(await interceptEvents(first, session)).toEqual(["intercept_success"]);
   });
 });
+
+describe("a move that did not arrive", () => {
+  test("[C73] is owed again, at once and to anybody", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    await complete(core, session, "a", "succeeded");
+    expect(await owed(core, session)).toEqual([]);
+    expect((await core.sessions.reopenIntercept(session.sessionId)).outcome).toBe("reopened");
+    expect(await owed(core, session)).toEqual([session.sessionId]);
+    expect(await take(core, session, "b")).toMatchObject({ outcome: "taken", before: "after_retryable" });
+    await complete(core, session, "b", "succeeded");
+    expect(await interceptEvents(core, session)).toEqual(["intercept_success", "intercept_success"]);
+  });
+
+  test("[C73] is not owed again when it was seen, is under way, failed, or never was", async () => {
+    const core = fixture.open();
+    const reopen = async (session: Session) => (await core.sessions.reopenIntercept(session.sessionId)).outcome;
+    const seen = await confirmedSession(core);
+    await delivered(core, seen);
+    const underWay = await confirmedSession(core);
+    await take(core, underWay, "a");
+    const failed = await confirmedSession(core);
+    await take(core, failed, "a");
+    await complete(core, failed, "a", "failed");
+    const { session: pending } = await claimedSession(core, {});
+    const all = [seen, underWay, failed, pending];
+    const before = await Promise.all(all.map(({ sessionId }) => recordOf(core, sessionId)));
+    expect(await Promise.all(all.map(reopen))).toEqual(["settled", "settled", "settled", "settled"]);
+    expect(await Promise.all(all.map(({ sessionId }) => recordOf(core, sessionId)))).toEqual(before);
+    expect((await core.sessions.reopenIntercept(`csn_${"A".repeat(22)}_1`)).outcome).toBe("not_found");
+  });
+});

@@ -25,6 +25,7 @@ const fixture = useGateways();
 const successUrl = "https://ivr.acme.test/verified?flow=7";
 const failureUrl = "https://ivr.acme.test/unverified?flow=7";
 const account = { mode: "none" as const, accountSid: twilioAccount, authTokens: [authToken] };
+const direct = { mode: "direct" as const, apiBaseUrl: "http://127.0.0.1:9" };
 type Policy = "fail-closed" | "fail-open";
 
 function policyTenant(degraded: Policy, urls: object = { successUrl, failureUrl }, defaultLocale = "en-US") {
@@ -211,10 +212,29 @@ describe("with Redis cut off for longer than a command waits", () => {
   });
 });
 
-async function confirmedCall() {
+describe("with Redis cut off for longer than a confirmed caller is kept", () => {
+  test("[T21] the move that did not arrive is owed again once Redis answers", async () => {
+    const urls = { ...direct, successUrl, failureUrl };
+    const { deployment, gateway, callSid, sessionId, proxy } = await confirmedCall(urls);
+    const core = openCore(fixture.core.url, { prefix: deployment.prefix });
+    fixture.closeAfter(() => core.close());
+    const { sessions } = core;
+    await sessions.claimIntercept(sessionId, { token: "worker", leaseMs: 2500 });
+    const moved = { token: "worker", result: "succeeded", correlationId: "corr-moved", event: {} } as const;
+    expect((await sessions.completeIntercept(sessionId, moved)).outcome).toBe("recorded");
+    await proxy.cut();
+    const answer = await webhook(gateway, `success?sid=${sessionId}`, callFields(callSid));
+    expect(redirectOf(answer)).toBe(`${failureUrl}&sid=${sessionId}&reason=unavailable`);
+    await proxy.restore();
+    const intercept = async () => (await sessions.read(sessionId, "acme"))?.intercept;
+    await waitFor("it is owed again", async () => (await intercept())?.status === "pending");
+  });
+});
+
+async function confirmedCall(urls: object = { ...account, successUrl, failureUrl }) {
   const proxy = await startRedisProxy(fixture.core.url);
   fixture.closeAfter(() => proxy.close());
-  const tenants = [policyTenant("fail-closed")];
+  const tenants = [policyTenant("fail-closed", urls)];
   const deployment = await fixture.start({ tenants, redisUrl: proxy.url, allowErrors: true });
   const { gateway } = deployment;
   const callSid = newCallSid();
@@ -222,7 +242,8 @@ async function confirmedCall() {
   const device = await enrolDevice(deployment);
   const socket = await openDeviceSocket(fixture, gateway, device);
   expect(await confirmByDid(socket, device, code)).toMatchObject({ ok: true });
-  return { gateway, callSid, sessionId: new URLSearchParams(next.split("?")[1]).get("sid")!, proxy };
+  const sessionId = new URLSearchParams(next.split("?")[1]).get("sid")!;
+  return { deployment, gateway, callSid, sessionId, proxy };
 }
 
 describe("with a slow Redis", () => {

@@ -13,7 +13,6 @@ import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
-import { gatherWrites } from "../core/redis/gather-writes.ts";
 import type { Keyspace } from "../core/redis/keys.ts";
 import { RedisClock } from "../core/redis/redis-clock.ts";
 import { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
@@ -49,7 +48,6 @@ export async function composeGateway(parts: {
   const keyspace = { prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS };
   const redis = connections.open("commands");
   const queue = connections.open("queue");
-  for (const connection of [redis, queue]) gatherWrites(connection);
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: config.CALLSEAL_OUTBOX_LIMIT });
   const deployment = await loadDeployment(config, redis, keyspace);
   const tenants = createTenantDirectory(deployment.tenants);

@@ -1,12 +1,8 @@
-import { loadConfig } from "../core/config/config.ts";
-import { createLogger } from "../core/logging/create-logger.ts";
-import { runUntilSignal } from "../core/process/run-until-signal.ts";
-import { withRedis } from "../core/redis/with-redis.ts";
-import { startWorker } from "./start-worker.ts";
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
 
 /** The worker's process: `npm run start:worker`. */
-await runUntilSignal(async () => {
-  const config = loadConfig();
-  const logger = createLogger({ level: config.LOG_LEVEL, process: "worker" });
-  return { logger, running: await withRedis(config, logger, (ready) => startWorker(ready, logger)) };
-});
+// Compiled code is kept between starts, where the folder can be written; what is loaded before this is not.
+enableCompileCache(join(import.meta.dirname, "..", "node_modules", ".cache", "compile"));
+const { runWorker } = await import("./run-worker.ts");
+await runWorker();

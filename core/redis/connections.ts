@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from "ioredis";
+import { gatherWrites } from "./gather-writes.ts";
 import { LastingCluster } from "./lasting-cluster.ts";
 import { type LastingOptions, LastingRedis } from "./lasting-redis.ts";
 import { parseRedisUrl, type RedisTopology } from "./parse-redis-url.ts";
@@ -21,6 +22,9 @@ export interface Connections {
   /** Closes every connection that was opened, the newest first. */
   close(): Promise<void>;
 }
+
+/** Roles that send many commands in one turn of the event loop. */
+const gathering: ReadonlySet<ConnectionRole> = new Set(["commands", "queue", "worker"]);
 
 const commandTimeoutMs = 2000;
 /** A peer that has said nothing for so long after it was asked is not late but frozen or gone: only a new connection will do. */
@@ -69,6 +73,7 @@ export function createConnections(url: string, onError: (role: ConnectionRole, e
     open(role) {
       const client = connect(topology, role);
       client.on("error", (error: Error) => onError(role, error));
+      if (gathering.has(role)) gatherWrites(client);
       opened.push(client);
       return client;
     },

@@ -1,12 +1,11 @@
-import type { Redis } from "ioredis";
-import type { RedisClient } from "./connections.ts";
+import type { Cluster, Redis } from "ioredis";
 
 /**
  * Has the commands that one turn of the event loop sends leave together: a system call for each of them is the largest
  * single cost of a gateway. Unlike ioredis' auto-pipelining no command waits for the answers of those before it, and each
  * keeps its own timeout and fault. Call it once on a connection, before its first command.
  */
-export function gatherWrites(client: RedisClient): void {
+export function gatherWrites(client: Redis | Cluster): void {
   if (!("nodes" in client)) {
     gatherOn(client);
     return;

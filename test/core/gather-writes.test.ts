@@ -1,6 +1,5 @@
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { gatherWrites } from "../../core/redis/gather-writes.ts";
 import { openCore } from "../support/open-core.ts";
 import { startRedisCluster } from "../support/start-redis-cluster.ts";
 import { useCore } from "../support/use-core.ts";
@@ -12,7 +11,6 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 describe("the commands of one turn of the event loop", () => {
   test("[C72] leave together at its end, each with its own answer or fault", async () => {
     const redis = fixture.open().redis as Redis;
-    gatherWrites(redis);
     await redis.ping();
     await nextTurn();
     expect(redis.stream.writableCorked).toBe(0);
@@ -33,7 +31,6 @@ describe("the commands of one turn of the event loop", () => {
 
   test("[C72] are answered or refused, and never forgotten, when the connection breaks in that turn", async () => {
     const redis = fixture.open().redis as Redis;
-    gatherWrites(redis);
     await redis.ping();
     const asked = Promise.allSettled(Array.from({ length: 5 }, () => redis.incr("counter")));
     redis.stream.destroy();
@@ -50,7 +47,6 @@ describe("the commands of one turn of the event loop", () => {
     const cluster = await startRedisCluster();
     const core = openCore(cluster.url);
     try {
-      gatherWrites(core.redis);
       const keys = Array.from({ length: 60 }, (_, index) => `key:${index}`);
       await Promise.all(keys.map((key) => core.redis.set(key, key)));
       const reading = Promise.all(keys.map((key) => core.redis.get(key)));

@@ -69,6 +69,7 @@ test("[K24] a genuine receipt of the expected call gives its claims", async () =
 describe("[K24] what is refused", () => {
   test.each([
     ["another tenant", { aud: "other" }],
+    ["a list of tenants", { aud: ["acme"] }],
     ["another issuer", { iss: "https://attacker.example" }],
     ["an expired one", { iat: nowSeconds - 700, exp: nowSeconds - 100 }],
     ["one without an end", { exp: undefined }],

@@ -105,6 +105,8 @@ async function readClaims(receipt: string, keys: KeySource, expectations: Receip
       clockTolerance: expectations.clockToleranceSeconds ?? 5,
       requiredClaims: ["iss", "sub", "jti", "iat", "exp", "auth_time", "amr", "acr", "sid", "cid", "prv", "gen"],
     });
+    // RFC 7519 §4.1.3 allows a list; a receipt is for one tenant.
+    if (typeof payload.aud !== "string") throw invalid("its aud is a list");
     return payload as unknown as Receipt;
   } catch (error) {
     throw explainVerification(error, "invalid_receipt");

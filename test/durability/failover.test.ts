@@ -46,7 +46,7 @@ async function startSentinels(how: "killPrimary" | "freezePrimary"): Promise<Top
 }
 
 async function startCluster(how: "killPrimary" | "freezePrimary"): Promise<Topology> {
-  const redis = await startRedisCluster({ replicas: 1, nodeTimeoutMs: 1000 });
+  const redis = await startRedisCluster({ replicas: 1 });
   return {
     url: redis.url,
     get struck() {

@@ -5,7 +5,7 @@ import { runUnderFire } from "../run-under-fire.ts";
 
 /** One primary of a cluster of three is killed; its replica takes its slots, and it comes back as a replica. */
 export async function failOverCluster(plan: FaultPlan): Promise<FaultReport> {
-  const cluster = await startRedisCluster({ masters: 3, replicas: 1, nodeTimeoutMs: 1000 });
+  const cluster = await startRedisCluster({ masters: 3, replicas: 1 });
   try {
     await cluster.inSync(1);
     await using fleet = await startFleet({

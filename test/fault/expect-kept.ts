@@ -15,8 +15,13 @@ export const runTimeoutMs = 150_000;
 
 /** Every promise was kept, and every confirmation acknowledged: all clients were patient. */
 export function expectKept(report: FaultReport, plan: FaultPlan): void {
-  console.info([report.title, ...report.happened, ...report.seen].join("\n  "));
-  expect(report.violations).toEqual([]);
+  expectPromisesKept(report);
   expect(report.seen[0]).toBe(`${plan.confirmations} calls, ${plan.confirmations} acknowledged, 0 refused in the end`);
   expect(report.seen[1]).toBe("errors that reached a client: none");
+}
+
+/** Every promise was kept. A failover may take a session with it that nobody has confirmed yet. */
+export function expectPromisesKept(report: FaultReport): void {
+  console.info([report.title, ...report.happened, ...report.seen].join("\n  "));
+  expect(report.violations).toEqual([]);
 }

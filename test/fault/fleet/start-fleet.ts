@@ -104,6 +104,8 @@ async function openFleet(options: FleetOptions, { close, closeAfter }: Closing):
     CALLSEAL_CONFIG: tenantsFile,
     CALLSEAL_SECRET: access.secret,
     CALLSEAL_REDIS_PREFIX: access.prefix,
+    // What became of a call is read when all calls are over.
+    CALLSEAL_SESSION_RETENTION_SECONDS: "7200",
     CALLSEAL_DURABILITY_REPLICAS: String(options.durabilityReplicas ?? 0),
     CALLSEAL_SIGNING_KEYS: JSON.stringify({ keys: [{ ...(await exportJWK(privateKey)), kid }] }),
     ...options.environment,

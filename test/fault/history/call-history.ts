@@ -19,7 +19,7 @@ export interface CallHistory {
   arrivals: { at: number; receiptId: string | undefined }[];
   /** The call was led to the IVR's page for the others. */
   turnedAway: number[];
-  /** What the session is when all is quiet again. */
+  /** What the session is when all is quiet again; `lost` when there is none, as after a failover that took its creation with it. */
   end?: { status: string; intercept: string };
 }
 

@@ -50,8 +50,13 @@ export class Caller {
   }
 
   async readEnd(history: CallHistory): Promise<void> {
-    const session = await this.#sessions.getByCall("twilio", history.callId);
-    history.end = { status: session.status, intercept: session.intercept.status };
+    try {
+      const session = await this.#sessions.getByCall("twilio", history.callId);
+      history.end = { status: session.status, intercept: session.intercept.status };
+    } catch (error) {
+      if (codeOf(error) !== "not_found") throw error;
+      history.end = { status: "lost", intercept: "none" };
+    }
   }
 
   async close(): Promise<void> {

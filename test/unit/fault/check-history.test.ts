@@ -85,3 +85,12 @@ describe("the history checker", () => {
     expect(percentiles([])).toEqual({ samples: 0, p50: 0, p99: 0, max: 0 });
   });
 });
+
+test("[X1] a session that a failover took with it is a broken promise only when it was acknowledged", () => {
+  const end = { status: "lost", intercept: "none" };
+  const { polled: _never, ...unpolled } = kept;
+  const nowhere = { ...unpolled, updates: [], arrivals: [], end };
+  expect(checkHistory([nowhere]).violations).toEqual(["CA1: acknowledged and lost: the session is lost"]);
+  const { ackedAt: _silent, ...unacknowledged } = nowhere;
+  expect(checkHistory([unacknowledged]).violations).toEqual([]);
+});

@@ -17,8 +17,9 @@ const limits = { testTimeout: 20_000, hookTimeout: 30_000, teardownTimeout: 10_0
 export default defineConfig({
   test: {
     reporters: ["default"],
-    // An integration test is several processes with a Redis; more than two at once starve each other on two cores.
-    maxWorkers: 2,
+    // An integration test is several processes with a Redis, and much of its time it waits for one of them: with three at
+    // once two cores are busy, with more they starve each other.
+    maxWorkers: 3,
     experimental: { diagnostics: false },
     projects: [
       {

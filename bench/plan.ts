@@ -46,7 +46,8 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     name: "smoke",
     latency: { rounds: 2, samples: 10, ratePerSecond: 50, warmUp: 5, warmUpPerSecond: 50, devices: 2 },
     throughput: { rounds: 1, seconds: 0.3, warmUpSeconds: 0.3, concurrency: 2 },
-    sockets: { count: 40, baseline: 10 },
+    // Fewer would fit into memory that the process has already, and cost nothing.
+    sockets: { count: 400, baseline: 50 },
     waiting: { rounds: 1, samples: 5, levels: [1, 20] },
     stored: { rounds: 1, seconds: 0.3, levels: [10, 200] },
     shares: { rounds: 1, seconds: 0.5, percentOfCore: 30 },

@@ -29,7 +29,7 @@ const vitest: Step = {
     ...process.argv.slice(2),
   ],
   // The whole command stays under ten minutes, also when a test hangs.
-  timeoutMs: 540_000,
+  timeoutMs: 570_000,
 };
 
 await Promise.all([report, unhandled].map((file) => rm(file, { force: true })));

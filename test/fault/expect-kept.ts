@@ -4,11 +4,14 @@ import type { FaultPlan, FaultReport } from "./fault-run.ts";
 /** Large enough that every fault strikes several times, small enough for every change. `npm run fault` does ten times as many. */
 export const smallPlan: FaultPlan = {
   confirmations: 1000,
-  ratePerSecond: 60,
+  ratePerSecond: 80,
   minutes: 1,
   seed: 1,
   print: () => undefined,
 };
+
+/** For faults that need longer to heal, or less often to happen. */
+export const smallerPlan: FaultPlan = { ...smallPlan, confirmations: 300, ratePerSecond: 30 };
 
 /** A run of enough time for its slowest retries. */
 export const runTimeoutMs = 150_000;

@@ -14,6 +14,8 @@ export interface Fire {
   everyMs: number;
   /** The same from healing to the next strike, for what nothing works without. Default 0. */
   calmMs?: number;
+  /** No more strikes than this. Default: as long as there are calls. */
+  most?: number;
   /** Does one fault and heals it; answers what it did and when. */
   strike(): Promise<InjectedFault>;
   /** Workers and provider are left alone: then no arrival is repeated but after an attempt whose outcome nobody knew. */
@@ -33,7 +35,8 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
     if (done % 500 === 0) tell("");
   };
   const burning = keepStriking(fire, faults, over.signal);
-  await Promise.race([runCalls(callers, plan, onDone), burning]);
+  // A strike that fails ends the run; one that was the last does not.
+  await Promise.race([runCalls(callers, plan, onDone), burning.then(() => new Promise<never>(() => undefined))]);
   over.abort();
   await burning;
   tell("; waiting until every intercept is settled");
@@ -41,7 +44,8 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
   const verdict = checkHistory(histories.all, faults);
   const audit = await checkAudit(fleet.environment, histories.all);
   const { unknown = 0 } = fire.sparesIntercepts ? await countAttempts(fleet) : { unknown: verdict.repeatedArrivals };
-  const wanted = Math.floor((plan.confirmations * 1000) / plan.ratePerSecond / fire.everyMs / 2);
+  const inTime = Math.floor((plan.confirmations * 1000) / plan.ratePerSecond / fire.everyMs / 2);
+  const wanted = Math.min(inTime, fire.most ?? inTime);
   return {
     title: fire.title,
     seconds: seconds(startedAt),
@@ -60,7 +64,7 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
 /** Ends with the signal; rejects when a strike fails. */
 async function keepStriking(fire: Fire, faults: InjectedFault[], signal: AbortSignal): Promise<void> {
   let dueAt = performance.now() + fire.everyMs;
-  while (!signal.aborted) {
+  while (!signal.aborted && faults.length < (fire.most ?? Number.POSITIVE_INFINITY)) {
     await delay(Math.max(0, dueAt - performance.now()), undefined, { signal }).catch(() => undefined);
     dueAt = performance.now() + fire.everyMs;
     if (signal.aborted) return;

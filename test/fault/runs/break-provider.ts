@@ -23,6 +23,8 @@ export async function breakProvider(plan: FaultPlan): Promise<FaultReport> {
   const report = await runUnderFire(fleet, plan, {
     title: "the provider fails: 30 % of 500, 5 % of late successes, bursts of 429",
     everyMs: 3000,
+    // A fifth of the calls at most: a provider that refuses for longer than a call can profit loses it.
+    most: Math.max(1, Math.floor(plan.confirmations / 100)),
     strike: async () => {
       faults.add({ target: "call_update", kind: "429", times: 20, retryAfterSeconds: 1 });
       return { at: performance.now(), what: "the next 20 updates are refused with 429" };

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { FaultPlan, FaultReport } from "./fault-run.ts";
 
-/** Large enough that every fault strikes several times, small enough for every change. `npm run fault` does ten times as many. */
+/** Large enough that every fault strikes several times, small enough for every change. `npm run fault` does many times as many. */
 export const smallPlan: FaultPlan = {
   confirmations: 1000,
   ratePerSecond: 80,
@@ -11,7 +11,7 @@ export const smallPlan: FaultPlan = {
 };
 
 /** For faults that need longer to heal, or less often to happen. */
-export const smallerPlan: FaultPlan = { ...smallPlan, confirmations: 300, ratePerSecond: 30 };
+export const smallerPlan: FaultPlan = { ...smallPlan, confirmations: 180, ratePerSecond: 18 };
 
 /** A run of enough time for its slowest retries. */
 export const runTimeoutMs = 150_000;

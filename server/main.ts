@@ -4,5 +4,6 @@ import { join } from "node:path";
 /** The gateway's process: `npm run start:gateway`. */
 // Compiled code is kept between starts, where the folder can be written; what is loaded before this is not.
 enableCompileCache(join(import.meta.dirname, "..", "node_modules", ".cache", "compile"));
-const { runGateway } = await import("./run-gateway.ts");
-await runGateway();
+const { runProcess } = await import("../core/process/run-process.ts");
+const { startGateway } = await import("./start-gateway.ts");
+await runProcess("gateway", (config, logger) => startGateway(config, logger));

@@ -1,14 +1,12 @@
 import type { Server as HttpServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../core/config/config.ts";
-import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { answerStarting } from "../core/http/answer-starting.ts";
 import { endUnreadBodies } from "../core/http/end-unread-bodies.ts";
 import { createGuardedServer } from "../core/http/guarded-server.ts";
-import { problemDocument } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { createConnections } from "../core/redis/connections.ts";
 import { printDemoKeys } from "../core/tenants/print-demo-keys.ts";
-import { CallsealError } from "../core/verification/errors.ts";
 import { mostConnections } from "./admission/admission.ts";
 import { createApp } from "./app.ts";
 import { checkReadiness } from "./check-readiness.ts";
@@ -30,7 +28,7 @@ export interface Gateway {
 /** Starts a gateway over the Redis at `REDIS_URL` and logs one line with its URL when it is ready. */
 export async function startGateway(config: Config & { REDIS_URL: string }, logger: Logger): Promise<Gateway> {
   const connections = createConnections(config.REDIS_URL, (role, err) => logger.warn({ role, err }, "redis.failed"));
-  let handle: RequestListener = answerNotReady;
+  let handle: RequestListener = answerStarting;
   const server = createGuardedServer((request, response) => handle(request, response), {
     mostConnections: mostConnections(config),
   });
@@ -71,17 +69,6 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
 }
 
 /** The port decides the default origin, so it is taken before the rest is there to answer. */
-const answerNotReady: RequestListener = (_request, response) => {
-  const error = new CallsealError("unavailable", { detail: "The gateway is starting. Try again." });
-  const correlationId = newCorrelationId();
-  response.writeHead(503, {
-    "Retry-After": "1",
-    "Content-Type": "application/problem+json",
-    "X-Correlation-Id": correlationId,
-  });
-  response.end(JSON.stringify(problemDocument(error, correlationId)));
-};
-
 function listen(server: HttpServer, config: Config): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

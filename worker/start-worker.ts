@@ -1,14 +1,12 @@
 import type { RequestListener } from "node:http";
 import type { Config } from "../core/config/config.ts";
-import { newCorrelationId } from "../core/http/correlation-id.ts";
+import { answerStarting } from "../core/http/answer-starting.ts";
 import { endUnreadBodies } from "../core/http/end-unread-bodies.ts";
 import { createGuardedServer } from "../core/http/guarded-server.ts";
-import { problemDocument, problemHeaders } from "../core/http/problem-document.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { showEventLoop } from "../core/process/event-loop-metrics.ts";
 import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { createConnections } from "../core/redis/connections.ts";
-import { CallsealError } from "../core/verification/errors.ts";
 import { composeWorker } from "./compose-worker.ts";
 import { takeTimeoutJobs } from "./expiry/take-timeout-jobs.ts";
 import { FaultLog } from "./fault-log.ts";
@@ -40,7 +38,7 @@ export async function startWorker(
 ): Promise<RunningWorker> {
   const faults = new FaultLog(logger);
   const connections = createConnections(config.REDIS_URL, (role, err) => faults.report("redis.failed", err, { role }));
-  let handle: RequestListener = answerNotReady;
+  let handle: RequestListener = answerStarting;
   const server = createGuardedServer((request, response) => handle(request, response), { mostConnections });
   endUnreadBodies(server);
   try {
@@ -93,10 +91,3 @@ export async function startWorker(
     throw error;
   }
 }
-
-const answerNotReady: RequestListener = (_request, response) => {
-  const error = new CallsealError("unavailable", { detail: "The worker is starting.", retryAfterSeconds: 1 });
-  const problem = problemDocument(error, newCorrelationId());
-  const headers = { ...problemHeaders(error), "Content-Type": "application/problem+json" };
-  response.writeHead(problem.status, headers).end(JSON.stringify(problem));
-};

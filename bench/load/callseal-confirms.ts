@@ -1,5 +1,5 @@
+import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import type { BenchDevice } from "../stack/enrol-devices.ts";
-import type { DeploymentAccess } from "../stack/start-deployment.ts";
 import { CallerPhone } from "./caller-phone.ts";
 import type { ConfirmTarget } from "./confirm-load.ts";
 import { HttpClient } from "./http-client.ts";

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { FrameReader, opcodes, writeFrame } from "../../test/support/web-socket-frames.ts";
 
 export interface WebSocketTarget {
   /** `http://host:port`. */
@@ -20,25 +21,21 @@ const browserHeaders = [
   "Accept-Language: en-US,en;q=0.9,de;q=0.8",
 ];
 
-const opcodes = { text: 1, close: 8, ping: 9, pong: 10 };
-
 /**
- * The least WebSocket client (RFC 6455) that can load a server: whole text messages below 64 KiB, no fragments, no
- * compression. It costs a few kilobytes, so that one process can be ten thousand phones.
+ * The least WebSocket client (RFC 6455) that can load a server: whole text messages, no fragments, no compression. It costs a few kilobytes, so that one process can be ten thousand phones.
  */
 export class RawWebSocket {
   readonly #socket: Socket;
+  readonly #frames = new FrameReader();
   readonly #onText: (text: string) => void;
-  #rest: Buffer;
 
   constructor(socket: Socket, first: Buffer, onText: (text: string) => void) {
     this.#socket = socket;
     this.#onText = onText;
-    this.#rest = first;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", () => socket.destroy());
     // Later, so that whoever opens this has it in hand when its first message arrives.
-    if (first.length > 0) setImmediate(() => this.#read(Buffer.alloc(0)));
+    if (first.length > 0) setImmediate(() => this.#read(first));
   }
 
   get open(): boolean {
@@ -46,7 +43,7 @@ export class RawWebSocket {
   }
 
   send(text: string): void {
-    this.#write(opcodes.text, Buffer.from(text));
+    this.#socket.write(writeFrame(Buffer.from(text)));
   }
 
   close(): void {
@@ -54,39 +51,12 @@ export class RawWebSocket {
   }
 
   #read(chunk: Buffer): void {
-    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    for (;;) {
-      const frame = readFrame(data);
-      if (frame === undefined) break;
-      data = data.subarray(frame.size);
-      if (frame.opcode === opcodes.text) this.#onText(frame.payload.toString("utf8"));
-      else if (frame.opcode === opcodes.ping) this.#write(opcodes.pong, frame.payload);
-      else if (frame.opcode === opcodes.close) this.#socket.destroy();
+    for (const { opcode, payload } of this.#frames.read(chunk)) {
+      if (opcode === opcodes.text) this.#onText(payload.toString("utf8"));
+      else if (opcode === opcodes.ping) this.#socket.write(writeFrame(payload, { opcode: opcodes.pong }));
+      else if (opcode === opcodes.close) this.#socket.destroy();
     }
-    // A copy, so that a few bytes do not hold a whole read buffer.
-    this.#rest = data.length === 0 ? Buffer.alloc(0) : Buffer.from(data);
   }
-
-  /** A client's frame is masked; a mask of zero is a mask, and leaves the payload as it is (§5.3). */
-  #write(opcode: number, payload: Buffer): void {
-    const long = payload.length > 125;
-    const head = Buffer.alloc(long ? 8 : 6);
-    head[0] = 0x80 | opcode;
-    head[1] = 0x80 | (long ? 126 : payload.length);
-    if (long) head.writeUInt16BE(payload.length, 2);
-    this.#socket.write(Buffer.concat([head, payload]));
-  }
-}
-
-function readFrame(data: Buffer): { opcode: number; payload: Buffer; size: number } | undefined {
-  if (data.length < 2) return undefined;
-  const short = data[1]! & 0x7f;
-  if (short === 127) throw new Error("a message is larger than this client takes");
-  const head = short === 126 ? 4 : 2;
-  if (data.length < head) return undefined;
-  const length = short === 126 ? data.readUInt16BE(2) : short;
-  if (data.length < head + length) return undefined;
-  return { opcode: data[0]! & 0x0f, payload: data.subarray(head, head + length), size: head + length };
 }
 
 /** Opens a WebSocket; rejects when the server answers anything but 101. */

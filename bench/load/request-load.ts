@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import type { DeploymentAccess } from "../stack/start-deployment.ts";
+import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import { HttpClient } from "./http-client.ts";
 import { closedLoop } from "./open-loop.ts";
 import { sessionsPath, startCall } from "./start-call.ts";

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import type { DeploymentAccess } from "../stack/start-deployment.ts";
+import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import type { HttpClient } from "./http-client.ts";
 
 export const sessionsPath = "/scramble/caller/v1/sessions";

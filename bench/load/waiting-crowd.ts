@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Core, openCore } from "../../test/support/open-core.ts";
 import { newSession } from "../../test/support/verified-call.ts";
 import { Latencies, type LatencySummary } from "../measure/latencies.ts";
-import type { DeploymentAccess } from "../stack/start-deployment.ts";
+import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import { HttpClient } from "./http-client.ts";
 import { sessionsPath, waitSeconds } from "./start-call.ts";
 

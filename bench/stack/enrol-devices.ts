@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { openCore } from "../../test/support/open-core.ts";
-import type { DeploymentAccess } from "./start-deployment.ts";
+import type { DeploymentAccess } from "./deployment-environment.ts";
 
 /** A device that a load process can be: its key crosses to it as JSON. */
 export interface BenchDevice {

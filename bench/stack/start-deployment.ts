@@ -1,22 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { exportJWK, generateKeyPair } from "jose";
+import { resolve } from "node:path";
 import { type EmbeddedRedis, startEmbeddedRedis } from "../../core/redis/embedded-redis.ts";
 import type { TenantInput } from "../../core/tenants/tenant.ts";
 import type { FigureContext } from "../figure.ts";
+import {
+  type DeploymentAccess,
+  deploymentEnvironment,
+  newAccess,
+  newSigningKey,
+  unlimited,
+} from "./deployment-environment.ts";
 import { type Child, startChild } from "./start-child.ts";
-
-/** What every client of a deployment must know; crosses to load processes as JSON. */
-export interface DeploymentAccess {
-  publicUrl: string;
-  prefix: string;
-  secret: string;
-  redisUrl: string;
-  tenantId: string;
-  apiKey: string;
-}
 
 export interface Deployment {
   access: DeploymentAccess;
@@ -42,33 +36,22 @@ export async function startDeployment(
   context: Pick<FigureContext, "closeAfter" | "profiles">,
   options: DeploymentOptions = {},
 ): Promise<Deployment> {
-  const folder = await mkdtemp(join(tmpdir(), "callseal-bench-"));
-  context.closeAfter(() => rm(folder, { recursive: true, force: true }));
   const appendOnly = options.appendOnly ?? true;
   const redis = await startEmbeddedRedis({ appendOnly });
   context.closeAfter(redis.close);
 
-  const access: DeploymentAccess = {
+  const access = newAccess({
     publicUrl: "https://callseal.bench",
     prefix: "bench",
-    secret: randomBytes(32).toString("base64url"),
     redisUrl: redis.url,
     tenantId: "bench",
-    apiKey: `cs_bench_${randomBytes(18).toString("base64url")}`,
-  };
-  const tenantsFile = join(folder, "tenants.json");
-  await writeFile(tenantsFile, JSON.stringify({ tenants: [benchTenant(access, options)] }), { mode: 0o600 });
-  const environment = {
-    NODE_ENV: "production",
-    HOST: "127.0.0.1",
-    PORT: "0",
-    REDIS_URL: access.redisUrl,
-    CALLSEAL_PUBLIC_URL: access.publicUrl,
-    CALLSEAL_CONFIG: tenantsFile,
-    CALLSEAL_SECRET: access.secret,
-    CALLSEAL_REDIS_PREFIX: access.prefix,
-    CALLSEAL_SIGNING_KEYS: await makeSigningKeys(),
-  };
+  });
+  const { signing } = await newSigningKey();
+  const { environment, remove } = await deploymentEnvironment(access, {
+    tenant: benchTenant(access, options),
+    signing,
+  });
+  context.closeAfter(remove);
   const profiled = context.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(context.profiles)}`];
   const start = async (name: "server" | "worker") => {
     const names = profiled.length > 0 ? [`--cpu-prof-name=${name}-${randomBytes(3).toString("hex")}.cpuprofile`] : [];
@@ -85,18 +68,12 @@ export async function startDeployment(
 
 /** A tenant of this machine, with the protocol's default policy, whose limits no load test reaches. */
 function benchTenant(access: DeploymentAccess, options: DeploymentOptions): TenantInput {
-  const never = 1_000_000;
   return {
     id: access.tenantId,
     name: "Bench Bank",
     apiKeys: [{ id: "ivr", key: access.apiKey, scopes: ["sessions"] }],
     policy: { ttlSeconds: options.ttlSeconds ?? 60 },
-    limits: {
-      sessionsPerMinutePerKey: never,
-      sessionsPerMinutePerAni: never,
-      pollsPerMinutePerSession: never,
-      enrollmentsPerHourPerAddress: never,
-    },
+    limits: unlimited,
     providers: {
       generic: { mode: "none", waitCapSeconds: 85 },
       twilio: {
@@ -111,9 +88,4 @@ function benchTenant(access: DeploymentAccess, options: DeploymentOptions): Tena
     },
     allowInsecureTargets: true,
   };
-}
-
-async function makeSigningKeys(): Promise<string> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  return JSON.stringify({ keys: [await exportJWK(privateKey)] });
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { sessionKeys } from "../../core/redis/keys.ts";
 import { type Core, openCore } from "../../test/support/open-core.ts";
 import { claimedSession } from "../../test/support/verified-call.ts";
-import type { DeploymentAccess } from "./start-deployment.ts";
+import type { DeploymentAccess } from "./deployment-environment.ts";
 
 /** Commands of one pipeline: large enough for the round trip not to count. */
 const pipelineSessions = 500;

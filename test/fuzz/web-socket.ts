@@ -1,37 +1,15 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { FrameReader, opcodes, writeFrame } from "../support/web-socket-frames.ts";
 import { FuzzFinding } from "./entrance.ts";
 import { answerDeadlineMs } from "./http-exchange.ts";
 
-export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
-
-export interface FrameOptions {
-  opcode?: number;
-  /** FIN and the reserved bits. Default FIN alone. */
-  flags?: number;
-  masked?: boolean;
-  /** The length that the frame says it has. */
-  length?: number;
-}
-
-/** A client's frame (RFC 6455 §5.2), right unless told otherwise. */
-export function writeFrame(payload: Buffer, options: FrameOptions = {}): Buffer {
-  const { opcode = opcodes.text, flags = 0x80, masked = true, length = payload.length } = options;
-  const size = length > 0xffff ? 8 : length > 125 ? 2 : 0;
-  const head = Buffer.alloc(2 + size + (masked ? 4 : 0));
-  head[0] = flags | opcode;
-  head[1] = (masked ? 0x80 : 0) | (size === 8 ? 127 : size === 2 ? 126 : length);
-  if (size === 2) head.writeUInt16BE(length, 2);
-  if (size === 8) head.writeBigUInt64BE(BigInt(length), 2);
-  return Buffer.concat([head, payload]);
-}
-
-/** A WebSocket to the gateway whose every byte is the fuzzer's own; a mask of zero leaves payloads as they are. */
+/** A WebSocket to the gateway whose every byte is the fuzzer's own. */
 export class FuzzSocket {
   readonly #socket: Socket;
+  readonly #frames = new FrameReader();
   readonly #listeners = new Set<(text: string) => void>();
   readonly closed: Promise<void>;
-  #rest: Buffer = Buffer.alloc(0);
 
   private constructor(socket: Socket, first: Buffer) {
     this.#socket = socket;
@@ -110,29 +88,14 @@ export class FuzzSocket {
   }
 
   #read(chunk: Buffer): void {
-    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    for (;;) {
-      const frame = readFrame(data);
-      if (frame === undefined) break;
-      data = data.subarray(frame.size);
-      if (frame.opcode === opcodes.text) this.#take(frame.payload.toString("utf8"));
-      if (frame.opcode === opcodes.close) this.#socket.end();
+    for (const { opcode, payload } of this.#frames.read(chunk)) {
+      if (opcode === opcodes.text) this.#take(payload.toString("utf8"));
+      if (opcode === opcodes.close) this.#socket.end();
     }
-    this.#rest = data.length === 0 ? Buffer.alloc(0) : Buffer.from(data);
   }
 
   #take(text: string): void {
     if (text === "2") this.send("3");
     for (const listen of [...this.#listeners]) listen(text);
   }
-}
-
-function readFrame(data: Buffer): { opcode: number; payload: Buffer; size: number } | undefined {
-  if (data.length < 2) return undefined;
-  const short = data[1]! & 0x7f;
-  const head = short === 127 ? 10 : short === 126 ? 4 : 2;
-  if (data.length < head) return undefined;
-  const length = short === 127 ? Number(data.readBigUInt64BE(2)) : short === 126 ? data.readUInt16BE(2) : short;
-  if (data.length < head + length) return undefined;
-  return { opcode: data[0]! & 0x0f, payload: data.subarray(head, head + length), size: head + length };
 }

@@ -1,10 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { exportJWK, generateKeyPair } from "jose";
+import {
+  type DeploymentAccess,
+  deploymentEnvironment,
+  newAccess,
+  newSigningKey,
+  unlimited,
+} from "../../../bench/stack/deployment-environment.ts";
 import { enrolDevices } from "../../../bench/stack/enrol-devices.ts";
-import type { DeploymentAccess } from "../../../bench/stack/start-deployment.ts";
 import type { TenantInput } from "../../../core/tenants/tenant.ts";
 import { startVoiceCloud, type VoiceCloud } from "../../../sandbox/voice-cloud.ts";
 import { Histories } from "../history/call-history.ts";
@@ -64,13 +65,10 @@ interface Closing {
 
 async function openFleet(options: FleetOptions, { close, closeAfter }: Closing): Promise<Fleet> {
   const histories = new Histories();
-  const folder = await mkdtemp(join(tmpdir(), "callseal-fault-"));
-  closeAfter(() => rm(folder, { recursive: true, force: true }));
-  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
-  const kid = "fault";
+  const { signing, published } = await newSigningKey();
   const ivr = await startIvr({
     tenant: tenantId,
-    jwks: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: "ES256" }] },
+    jwks: published,
     arrived: (arrival) => histories.arrived(arrival),
   });
   closeAfter(ivr.close);
@@ -84,30 +82,20 @@ async function openFleet(options: FleetOptions, { close, closeAfter }: Closing):
   const gateways: Member[] = [];
   const balancer = await startBalancer(() => gateways.flatMap(({ url }) => (url === undefined ? [] : [url])));
   closeAfter(balancer.close);
-  const access: DeploymentAccess = {
+  const access = newAccess({
     publicUrl: balancer.url,
     prefix: "fault",
-    secret: randomBytes(32).toString("base64url"),
     redisUrl: options.redisUrl,
     tenantId,
-    apiKey: `cs_fault_${randomBytes(18).toString("base64url")}`,
-  };
-  const tenantsFile = join(folder, "tenants.json");
+  });
   const tenant = faultTenant({ access, cloud, ivr, ttlSeconds: options.ttlSeconds ?? 60 });
-  await writeFile(tenantsFile, JSON.stringify({ tenants: [tenant] }), { mode: 0o600 });
+  const deployment = await deploymentEnvironment(access, { tenant, signing });
+  closeAfter(deployment.remove);
   const environment = {
-    NODE_ENV: "production",
-    HOST: "127.0.0.1",
-    PORT: "0",
-    REDIS_URL: access.redisUrl,
-    CALLSEAL_PUBLIC_URL: access.publicUrl,
-    CALLSEAL_CONFIG: tenantsFile,
-    CALLSEAL_SECRET: access.secret,
-    CALLSEAL_REDIS_PREFIX: access.prefix,
+    ...deployment.environment,
     // What became of a call is read when all calls are over.
     CALLSEAL_SESSION_RETENTION_SECONDS: "7200",
     CALLSEAL_DURABILITY_REPLICAS: String(options.durabilityReplicas ?? 0),
-    CALLSEAL_SIGNING_KEYS: JSON.stringify({ keys: [{ ...(await exportJWK(privateKey)), kid }] }),
     ...options.environment,
   };
   const enlist = (name: string, entry: string) => {
@@ -147,13 +135,12 @@ function faultTenant(parts: {
 }): TenantInput {
   const { access, cloud, ivr } = parts;
   const account = cloud.accounts[0]!;
-  const never = 1_000_000;
   return {
     id: access.tenantId,
     name: "Fault Bank",
     apiKeys: [{ id: "ivr", key: access.apiKey, scopes: ["sessions", "metrics"] }],
     policy: { ttlSeconds: parts.ttlSeconds },
-    limits: { sessionsPerMinutePerKey: never, sessionsPerMinutePerAni: never, pollsPerMinutePerSession: never },
+    limits: unlimited,
     providers: {
       twilio: {
         mode: "direct",

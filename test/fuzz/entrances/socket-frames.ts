@@ -1,10 +1,11 @@
+import { type FrameOptions, opcodes, writeFrame } from "../../support/web-socket-frames.ts";
 import { type Entrance, FuzzFinding } from "../entrance.ts";
 import { hostileValue, writeJson } from "../hostile-values.ts";
 import { token } from "../live-state.ts";
 import { mutateText } from "../mutate-json.ts";
 import type { FuzzRandom } from "../random.ts";
 import { SocketClient } from "../socket-client.ts";
-import { type FrameOptions, FuzzSocket, opcodes, writeFrame } from "../web-socket.ts";
+import { FuzzSocket } from "../web-socket.ts";
 
 const packets: readonly string[] = [
   "0",

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /**
  * Folders whose tests open no socket, start no process and share no state: one worker runs them all, without isolation.
@@ -20,6 +21,7 @@ export default defineConfig({
     // An integration test is several processes with a Redis, and much of its time it waits for one of them: with three at
     // once two cores are busy, with more they starve each other.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     experimental: { diagnostics: false },
     projects: [
       {

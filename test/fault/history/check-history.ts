@@ -67,7 +67,8 @@ export function checkHistory(calls: readonly CallHistory[], faults: readonly Inj
   };
 }
 
-function isUnderWay({ sentAt, arrivals }: CallHistory, at: number): boolean {
+/** Whether the call was between its proof and its arrival at a time, in milliseconds of the history's clock. */
+export function isUnderWay({ sentAt, arrivals }: CallHistory, at: number): boolean {
   return sentAt !== undefined && sentAt <= at && !arrivals.some((arrival) => arrival.at < at);
 }
 

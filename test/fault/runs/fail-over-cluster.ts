@@ -16,6 +16,7 @@ export async function failOverCluster(plan: FaultPlan): Promise<FaultReport> {
     return await runUnderFire(fleet, plan, {
       title: "a primary of a cluster of three is killed",
       everyMs: spreadOver(plan, { strikes: 3, atLeastMs: 8000 }),
+      calmMs: 5000,
       strike: async () => {
         const at = performance.now();
         const old = await cluster.killPrimary();

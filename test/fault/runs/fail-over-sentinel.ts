@@ -15,6 +15,7 @@ export async function failOverSentinel(plan: FaultPlan): Promise<FaultReport> {
     return await runUnderFire(fleet, plan, {
       title: "the primary of three, behind sentinels, is killed",
       everyMs: spreadOver(plan, { strikes: 10, atLeastMs: 7000 }),
+      calmMs: 5000,
       strike: async () => {
         const at = performance.now();
         const old = await sentinel.killPrimary();

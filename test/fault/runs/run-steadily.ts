@@ -39,7 +39,7 @@ export async function runSteadily(plan: FaultPlan): Promise<FaultReport> {
     }
   })();
   const confirmations = Math.round(plan.minutes * 60 * ratePerSecond);
-  await runCalls(fleet.callers, { confirmations, ratePerSecond }, () => undefined);
+  await runCalls(fleet.callers, { goesOn: (calls) => calls < confirmations, ratePerSecond }, () => undefined);
   over.abort();
   await measuring;
   await connections.close();

@@ -43,19 +43,9 @@ export function hasValidCheckDigit(code: unknown): boolean {
   return isDidShape(code) && dammCheckDigit(code) === "0";
 }
 
-/** How many codes of a format may be live at once. */
+/** How many codes of a format may be live at once: 0.1 % of its space. A tenant with more gets longer codes. */
 export function mostLiveCodes(digits: number, checkDigit: boolean): number {
   return Math.floor(didSpace(digits, checkDigit) * mostLiveShare);
-}
-
-/**
- * The length that the next DID of a tenant needs: the policy's `digits`, or more as soon as its live codes, the new
- * one included, would exceed 0.1 % of the space; never more than 10.
- */
-export function didDigitsFor(liveCodes: number, format: DidFormat): number {
-  let { digits } = format;
-  while (digits < mostDidDigits && liveCodes + 1 > mostLiveCodes(digits, format.checkDigit)) digits += 1;
-  return digits;
 }
 
 function requireDigits(digits: number): void {

@@ -1,5 +1,6 @@
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
+import { type ServerOptions, WebSocketServer } from "ws";
 import type { Connections, RedisClient } from "../core/redis/connections.ts";
 import { CallsealError } from "../core/verification/errors.ts";
 import { handshakeError } from "./device/acknowledge.ts";
@@ -7,6 +8,14 @@ import { handshakeError } from "./device/acknowledge.ts";
 /** A proof has at most 4 KiB; nothing an app sends is much larger. */
 const largestFrameBytes = 16_384;
 const handshakeDeadlineMs = 10_000;
+const closeDeadlineMs = 2000;
+
+/** As the `ws` of Socket.IO, but a peer that does not answer a close is left after two seconds instead of thirty. */
+class WebSocketEngine extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    super({ ...options, closeTimeout: closeDeadlineMs } as ServerOptions);
+  }
+}
 
 /**
  * The Socket.IO server of apps and consoles: WebSocket only, nothing compressed, and no recovery of a connection's
@@ -29,6 +38,7 @@ export function openSockets(connections: Connections, prefix: string): Server {
     httpCompression: false,
     maxHttpBufferSize: largestFrameBytes,
     connectTimeout: handshakeDeadlineMs,
+    wsEngine: WebSocketEngine,
   });
   // The default namespace exists whether it is wanted or not, and would hold sockets that nobody authenticated.
   io.use((_socket, next) => next(handshakeError(new CallsealError("not_found"))));

@@ -88,11 +88,12 @@ function importKey(jwk: { kty: string; crv: string; x: string; y?: string | unde
 export type VerifyJws = (jws: DeviceJws, publicJwk: string) => boolean;
 
 /**
- * Verifies with the device's own key and that key's own algorithm, whatever the header claims. Importing a key costs
- * twice a verification, so imported keys are remembered.
+ * Verifies with the device's own key and that key's own algorithm, whatever the header claims. Importing a key costs as
+ * much as a verification, so the keys of whoever was here last are remembered, by default 2,000; not of everybody who is
+ * connected, since an imported key takes 2.4 KB.
  */
 export function createJwsVerifier(options: { rememberedKeys?: number } = {}): VerifyJws {
-  const keys = new LRUCache<string, KeyObject>({ max: options.rememberedKeys ?? 20_000 });
+  const keys = new LRUCache<string, KeyObject>({ max: options.rememberedKeys ?? 2000 });
   return (jws, publicJwk) => {
     let key = keys.get(publicJwk);
     if (!key) {

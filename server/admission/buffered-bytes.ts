@@ -3,9 +3,11 @@ import type { Socket } from "socket.io";
 /** The connection under a Socket.IO socket. */
 export type Connection = Socket["conn"];
 
-interface WebSocketLike {
-  bufferedAmount: number;
-  on(event: "ping", listener: () => void): unknown;
+export interface WebSocketLike {
+  readonly readyState: number;
+  readonly OPEN: number;
+  readonly bufferedAmount: number;
+  on(event: "ping", listener: (this: WebSocketLike) => void): unknown;
   terminate(): void;
 }
 

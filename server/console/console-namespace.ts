@@ -2,9 +2,7 @@ import type { Namespace, Server } from "socket.io";
 import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { admitSocketRequest } from "../admission/admit-socket-request.ts";
-import { AtCapacity } from "../admission/capacity.ts";
-import { handshakeError } from "../device/acknowledge.ts";
-import { answerRequest, isFault } from "../device/answer-request.ts";
+import { answerRequest, refuseHandshake } from "../device/answer-request.ts";
 import { type ClientRequest, readRequest } from "../device/read-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { StatusDocument } from "../sessions/present-session.ts";
@@ -38,7 +36,7 @@ export function serveConsoles(io: Server, context: GatewayContext): void {
           socket.data = { agent };
           next();
         },
-        (error: unknown) => next(refuseHandshake(context, error)),
+        (error: unknown) => next(refuseHandshake(context.logger, "console.refused", error)),
       );
   });
 
@@ -74,14 +72,4 @@ async function answer(watches: SessionWatches, event: string, asked: ClientReque
 function endOf(expiresAtMs: number | undefined, end: { nowMs: number; leave: () => void }): NodeJS.Timeout | undefined {
   if (expiresAtMs === undefined) return undefined;
   return setTimeout(end.leave, Math.min(Math.max(expiresAtMs - end.nowMs, 0), longestTimerMs));
-}
-
-function refuseHandshake(context: GatewayContext, error: unknown): Error {
-  const refused = handshakeError(error);
-  const fault = isFault(refused.message) && !(error instanceof AtCapacity);
-  context.logger[fault ? "error" : "info"](
-    { code: refused.message, ...(fault ? { err: error } : {}) },
-    "console.refused",
-  );
-  return refused;
 }

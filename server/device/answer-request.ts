@@ -1,6 +1,7 @@
 import type { Logger } from "../../core/logging/create-logger.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
-import { refusal } from "./acknowledge.ts";
+import { AtCapacity } from "../admission/capacity.ts";
+import { handshakeError, refusal } from "./acknowledge.ts";
 
 export interface SocketRequest {
   event: string;
@@ -28,7 +29,7 @@ export async function answerRequest(
     const refused = refusal(error);
     result = refused.code;
     ack(refused);
-    const fault = isFault(refused.code);
+    const fault = isFault(error, refused.code);
     const why = {
       code: refused.code,
       ...(error instanceof CallsealError && error.detail !== undefined ? { detail: error.detail } : {}),
@@ -39,9 +40,17 @@ export async function answerRequest(
   return { result, seconds: elapsedMs() / 1000 };
 }
 
-/** Whether a refusal is our own fault and belongs into the log as one. */
-export function isFault(code: string): boolean {
-  return code === "internal" || code === "unavailable";
+/** Refuses a handshake with an `Error` whose message is the code, and logs it as `event`. */
+export function refuseHandshake(logger: Logger, event: string, error: unknown): Error {
+  const refused = handshakeError(error);
+  const fault = isFault(error, refused.message);
+  logger[fault ? "error" : "info"]({ code: refused.message, ...(fault ? { err: error } : {}) }, event);
+  return refused;
+}
+
+/** Whether a refusal is our own fault and belongs into the log as one; that there are too many clients is not. */
+function isFault(error: unknown, code: string): boolean {
+  return (code === "internal" || code === "unavailable") && !(error instanceof AtCapacity);
 }
 
 function describe(answer: object): { sessionId?: string | undefined; status?: string | undefined } {

@@ -1,10 +1,9 @@
-import type { Device } from "../../core/devices/device-store.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { instant } from "../sessions/present-session.ts";
 import { auditRefusal } from "./audit-refusal.ts";
-import type { DecisionRequest } from "./device-request.ts";
+import type { DecisionRequest, SignedInDevice } from "./device-request.ts";
 import { readProof } from "./read-proof.ts";
 import { refuseDecision } from "./refuse-decision.ts";
 import type { VerifiedProof } from "./verify-proof.ts";
@@ -88,7 +87,7 @@ function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
 }
 
 /** What follows from a decision and holds nobody up. */
-function settle(context: GatewayContext, { deviceId }: Device, session: Session): void {
+function settle(context: GatewayContext, { deviceId }: SignedInDevice, session: Session): void {
   context.timeouts.end(session);
   if (session.status === "confirmed") {
     context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(deviceId));

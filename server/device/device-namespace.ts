@@ -1,22 +1,19 @@
 import type { Socket } from "socket.io";
-import type { Device } from "../../core/devices/device-store.ts";
 import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { admitSocketRequest } from "../admission/admit-socket-request.ts";
-import { AtCapacity } from "../admission/capacity.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { handshakeError } from "./acknowledge.ts";
-import { answerRequest, isFault } from "./answer-request.ts";
+import { answerRequest, refuseHandshake } from "./answer-request.ts";
 import { authenticateDevice } from "./authenticate-device.ts";
 import { claim } from "./claim.ts";
 import { decide } from "./confirm.ts";
-import type { DeviceRequest } from "./device-request.ts";
+import { type DeviceRequest, rememberDevice } from "./device-request.ts";
 import type { DeviceEvents, DeviceNamespace, DeviceRequests, SocketData } from "./device-sockets.ts";
 import { inTurn } from "./in-turn.ts";
 import { resendOffers } from "./offer-session.ts";
 import { type ClientRequest, readRequest } from "./read-request.ts";
 
-type DeviceSocket = Socket<DeviceRequests, DeviceEvents, Record<string, never>, SocketData> & { device: Device };
+type DeviceSocket = Socket<DeviceRequests, DeviceEvents, Record<string, never>, SocketData>;
 type Handle = (context: GatewayContext, request: DeviceRequest, payload: unknown) => Promise<object>;
 
 const handlers: ReadonlyMap<string, Handle> = new Map<keyof DeviceRequests, Handle>([
@@ -35,32 +32,40 @@ export function serveDevices(namespace: DeviceNamespace, context: GatewayContext
       .then(
         (device) => {
           context.metrics.handshakes.inc({ result: "accepted" });
-          socket.data = { deviceId: device.deviceId, subjectId: device.subjectId, tenantId: device.tenant };
-          (socket as DeviceSocket).device = device;
+          socket.data = { device: rememberDevice(device) };
           next();
         },
-        (error: unknown) => next(refuseHandshake(context, error)),
+        (error: unknown) => {
+          const refused = refuseHandshake(context.logger, "device.refused", error);
+          context.metrics.handshakes.inc({ result: refused.message });
+          next(refused);
+        },
       );
   });
 
   namespace.on("connection", (socket) => {
-    const { device } = socket as DeviceSocket;
-    const tenant = context.tenants.byId(device.tenant)!;
     context.metrics.sockets.inc();
-    socket.on("disconnect", () => {
-      context.metrics.sockets.dec();
-      context.gate.left(socket);
-    });
-    void socket.join(context.deviceSockets.roomOf(device.deviceId));
-    context.background.run("device.greet", () => greet(context, socket as DeviceSocket));
-    socket.onAny((event: string, ...args: unknown[]) => {
-      const asked = readRequest(args);
-      const request = { tenant, device, correlationId: newCorrelationId() };
-      if (!asked) return;
-      const work = () => answer(request, { ...asked, event });
-      admitSocketRequest(context, asked, { name: "device.request", work });
-    });
+    socket.on("disconnect", leave);
+    void socket.join(context.deviceSockets.roomOf(socket.data.device.deviceId));
+    context.background.run("device.greet", () => greet(context, socket));
+    socket.onAny(take);
   });
+
+  // Both are listeners of all sockets: tens of thousands of them wait idle, and each costs what is its own.
+  function leave(this: DeviceSocket): void {
+    context.metrics.sockets.dec();
+    context.gate.left(this);
+  }
+
+  function take(this: DeviceSocket, event: string, ...args: unknown[]): void {
+    const asked = readRequest(args);
+    if (!asked) return;
+    const { device } = this.data;
+    const tenant = context.tenants.byId(device.tenant)!;
+    const request = { tenant, device, correlationId: newCorrelationId() };
+    const work = () => answer(request, { ...asked, event });
+    admitSocketRequest(context, asked, { name: "device.request", work });
+  }
 
   /** A gateway that stops waits for the requests that it has begun. */
   async function answer(request: DeviceRequest, asked: ClientRequest & { event: string }): Promise<void> {
@@ -79,20 +84,9 @@ export function serveDevices(namespace: DeviceNamespace, context: GatewayContext
   }
 }
 
-function refuseHandshake(context: GatewayContext, error: unknown): Error {
-  const refused = handshakeError(error);
-  const fault = isFault(refused.message) && !(error instanceof AtCapacity);
-  context.metrics.handshakes.inc({ result: refused.message });
-  context.logger[fault ? "error" : "info"](
-    { code: refused.message, ...(fault ? { err: error } : {}) },
-    "device.refused",
-  );
-  return refused;
-}
-
 /** A device that was revoked between its handshake and its room has missed the order to leave; else it gets its offers. */
 async function greet(context: GatewayContext, socket: DeviceSocket): Promise<void> {
-  const { device } = socket;
+  const { device } = socket.data;
   const { status } = await context.devices.readStanding(device.deviceId);
   if (status !== "active") {
     socket.disconnect(true);

@@ -1,4 +1,5 @@
 import type { Namespace, Server } from "socket.io";
+import type { SignedInDevice } from "./device-request.ts";
 
 /** What the gateway sends to apps (PROTOCOL §4). */
 export interface DeviceEvents {
@@ -30,11 +31,9 @@ export interface DeviceRequests {
   deny: (payload: unknown, ack: unknown) => void;
 }
 
-/** Kept per socket: small on purpose, since tens of thousands of them wait idle. */
+/** Who a socket belongs to: what requests need, and no more, since tens of thousands of sockets wait idle. */
 export interface SocketData {
-  deviceId: string;
-  subjectId: string;
-  tenantId: string;
+  device: SignedInDevice;
 }
 
 export type DeviceNamespace = Namespace<DeviceRequests, DeviceEvents, Record<string, never>, SocketData>;

@@ -1,9 +1,9 @@
-import type { Device } from "../../core/devices/device-store.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { newNonce } from "./claim.ts";
+import type { SignedInDevice } from "./device-request.ts";
 import { issueChallenge, phonesOf } from "./issue-challenge.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function offerSession(context: GatewayContext, tenant: Tenant, sess
 
 async function offerTo(
   context: GatewayContext,
-  offer: { tenant: Tenant; session: Session; device: Device },
+  offer: { tenant: Tenant; session: Session; device: SignedInDevice },
 ): Promise<void> {
   const { tenant, session, device } = offer;
   if (!(await withinLimits(context, tenant, device))) {
@@ -52,7 +52,7 @@ async function offerTo(
 /** Issues the device its nonce, the same one as before if it has one, and sends the offer; false when it is over. */
 export async function sendOffer(
   context: GatewayContext,
-  offer: { tenant: Tenant; session: Session; device: Device },
+  offer: { tenant: Tenant; session: Session; device: SignedInDevice },
 ): Promise<boolean> {
   const { tenant, session, device } = offer;
   const callHash = context.sessions.callHash({ tenant: tenant.id, provider: session.provider, callId: session.callId });
@@ -73,7 +73,7 @@ export async function sendOffer(
 }
 
 /** A device that has just connected learns of the offers that it missed. */
-export async function resendOffers(context: GatewayContext, tenant: Tenant, device: Device): Promise<void> {
+export async function resendOffers(context: GatewayContext, tenant: Tenant, device: SignedInDevice): Promise<void> {
   if (tenant.policy.push === "off") return;
   for (const sessionId of await context.devices.rememberedOffers(device.deviceId)) {
     const session = await context.sessions.read(sessionId, tenant.id);
@@ -81,7 +81,7 @@ export async function resendOffers(context: GatewayContext, tenant: Tenant, devi
   }
 }
 
-async function withinLimits(context: GatewayContext, tenant: Tenant, device: Device): Promise<boolean> {
+async function withinLimits(context: GatewayContext, tenant: Tenant, device: SignedInDevice): Promise<boolean> {
   try {
     await context.limits.consume("offers", device.deviceId, tenant.limits.offersPer10Min);
   } catch (error) {

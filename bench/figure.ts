@@ -34,7 +34,7 @@ export interface FigureResult {
   notes: string[];
 }
 
-export const figureIds = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"] as const;
+export const figureIds = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11"] as const;
 export type FigureId = (typeof figureIds)[number];
 
 export interface FigureContext {

@@ -16,6 +16,7 @@ export interface Plan {
   shares: { rounds: number; seconds: number; percentOfCore: number };
   coldStart: { rounds: number };
   commands: { verifications: number };
+  slope: { seconds: number; rates: readonly number[]; warmUpSeconds: number };
 }
 
 /** `full` takes about ten minutes and `quick` about two; `smoke` only shows that the harness works. */
@@ -30,6 +31,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     shares: { rounds: 2, seconds: 6, percentOfCore: 20 },
     coldStart: { rounds: 9 },
     commands: { verifications: 500 },
+    slope: { seconds: 10, rates: [10, 20, 30, 40, 50], warmUpSeconds: 10 },
   },
   quick: {
     name: "quick",
@@ -41,6 +43,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     shares: { rounds: 1, seconds: 3, percentOfCore: 20 },
     coldStart: { rounds: 3 },
     commands: { verifications: 100 },
+    slope: { seconds: 4, rates: [10, 25, 40], warmUpSeconds: 4 },
   },
   smoke: {
     name: "smoke",
@@ -53,5 +56,6 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     shares: { rounds: 1, seconds: 0.5, percentOfCore: 30 },
     coldStart: { rounds: 1 },
     commands: { verifications: 5 },
+    slope: { seconds: 0.5, rates: [10, 20], warmUpSeconds: 0.3 },
   },
 };

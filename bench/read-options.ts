@@ -20,7 +20,8 @@ Measures Callseal against a floor of bare parts and against a peer, on this mach
 
   --quick          about two minutes instead of about ten; the spread is larger
   --smoke          seconds: only shows that the harness works, its figures mean nothing
-  --only P1,P5     these figures alone (P1 to P10)
+  --only P1,P5     these figures alone (P1 to P11)
+  --sockets <n>    how many sockets P4 opens, over as many processes as that takes (default 10000, --quick 2000)
   --out <folder>   where bench.json and bench.svg are written (default .data/bench)
   --patience <s>   wait so long, before each figure, for the machine to be quiet (default 0)
   --profile        also takes CPU profiles, flame graphs and (P4) heap snapshots; slows what is measured
@@ -37,6 +38,7 @@ export function readOptions(args: string[]): BenchOptions | undefined {
         quick: { type: "boolean", default: false },
         smoke: { type: "boolean", default: false },
         only: { type: "string" },
+        sockets: { type: "string" },
         out: { type: "string", default: ".data/bench" },
         patience: { type: "string", default: "0" },
         profile: { type: "boolean", default: false },
@@ -45,6 +47,7 @@ export function readOptions(args: string[]): BenchOptions | undefined {
     });
     const only = readFigures(values.only);
     if (only === undefined || (values.quick && values.smoke) || !/^\d{1,5}$/.test(values.patience)) return undefined;
+    if (values.sockets !== undefined && !/^[1-9]\d{0,6}$/.test(values.sockets)) return undefined;
     const { help, out, profile } = values;
     return { help, plan: choosePlan(values), only, out, profile, patienceSeconds: Number(values.patience) };
   } catch {
@@ -52,9 +55,10 @@ export function readOptions(args: string[]): BenchOptions | undefined {
   }
 }
 
-function choosePlan({ quick, smoke }: { quick: boolean; smoke: boolean }): Plan {
-  if (smoke) return plans.smoke;
-  return quick ? plans.quick : plans.full;
+function choosePlan(chosen: { quick: boolean; smoke: boolean; sockets?: string | undefined }): Plan {
+  const plan = chosen.smoke ? plans.smoke : chosen.quick ? plans.quick : plans.full;
+  if (chosen.sockets === undefined) return plan;
+  return { ...plan, sockets: { ...plan.sockets, count: Number(chosen.sockets) } };
 }
 
 function readFigures(text: string | undefined): readonly FigureId[] | undefined {

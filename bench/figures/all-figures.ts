@@ -9,6 +9,7 @@ import { storedSessions } from "./p7-stored-sessions.ts";
 import { twoOfEach } from "./p8-two-of-each.ts";
 import { coldStart } from "./p9-cold-start.ts";
 import { redisCommands } from "./p10-redis-commands.ts";
+import { redisCluster } from "./p11-redis-cluster.ts";
 
 /** Every figure, in the order in which they run. */
 export const allFigures: readonly Figure[] = [
@@ -22,4 +23,5 @@ export const allFigures: readonly Figure[] = [
   twoOfEach,
   coldStart,
   redisCommands,
+  redisCluster,
 ];

@@ -32,6 +32,8 @@ serveCalls({
     verifications.set(name, await VerificationLoad.open(options, provider));
   },
   runVerifications: ({ name, ...run }: LoadRun & { name: string }) => verifications.get(name)!.run(run),
+  runVerificationsAt: ({ name, ...schedule }: { name: string; count: number; ratePerSecond: number }) =>
+    verifications.get(name)!.runAt(schedule),
   countVerifications: (count: { name: string; verifications: number }) =>
     verifications.get(count.name)!.count(count.verifications),
   closeVerifications: async ({ name }: { name: string }) => {

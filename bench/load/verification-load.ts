@@ -2,7 +2,7 @@ import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import type { BenchDevice } from "../stack/enrol-devices.ts";
 import { CallerPhone } from "./caller-phone.ts";
 import { HttpClient } from "./http-client.ts";
-import { closedLoop } from "./open-loop.ts";
+import { closedLoop, openLoop } from "./open-loop.ts";
 import type { ProviderStandIn } from "./provider-stand-in.ts";
 import { pollConfirmed, startCall } from "./start-call.ts";
 
@@ -42,6 +42,15 @@ export class VerificationLoad {
 
   async run(run: LoadRun): Promise<{ done: number; seconds: number }> {
     return await closedLoop(run, (lane) => this.#verifyOne(lane));
+  }
+
+  /** The same at a fixed rate, however long each of them takes. */
+  async runAt({ count, ratePerSecond }: { count: number; ratePerSecond: number }): Promise<void> {
+    const underWay: Promise<void>[] = [];
+    await openLoop({ count, ratePerSecond }, (index) => {
+      underWay.push(this.#verifyOne(index % this.#phones.length));
+    });
+    await Promise.all(underWay);
   }
 
   /** So many verifications, one after another, for counting what one costs. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { figureIds } from "../../bench/figure.ts";
+import { plans } from "../../bench/plan.ts";
 import { readOptions } from "../../bench/read-options.ts";
 
 describe("the command line of the benchmark", () => {
@@ -12,12 +13,19 @@ describe("the command line of the benchmark", () => {
     expect(options).toMatchObject({ plan: { name: "quick" }, only: ["P1", "P5"], out: "somewhere" });
   });
 
+  test("takes how many sockets there are to be", () => {
+    const { plan } = readOptions(["--quick", "--sockets", "50000"])!;
+    expect(plan.sockets).toEqual({ ...plans.quick.sockets, count: 50_000 });
+  });
+
   test("asks for help", () => {
     expect(readOptions(["--help"])?.help).toBe(true);
   });
 
   test.each([
-    [["--only", "P11"]],
+    [["--only", "P12"]],
+    [["--sockets", "0"]],
+    [["--sockets", "many"]],
     [["--only", "P1,,P2"]],
     [["--only", ""]],
     [["--only"]],

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
-import { type RedisNode, spawnRedis } from "./spawn-redis.ts";
+import { type RedisNode, type RedisSettings, spawnRedis } from "./spawn-redis.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface ClusterOptions {
@@ -10,6 +10,8 @@ export interface ClusterOptions {
   replicas?: number;
   /** How long a node may be silent, in milliseconds. Default 2000. */
   nodeTimeoutMs?: number;
+  /** Further settings of every node. */
+  settings?: RedisSettings;
 }
 
 /** A cluster of plain redis-server processes; they die with this one. */
@@ -47,6 +49,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     "cluster-enabled": "yes",
     "cluster-node-timeout": String(nodeTimeoutMs),
     "cluster-allow-replica-migration": "no",
+    ...options.settings,
   };
   const started = await Promise.allSettled(
     Array.from({ length: count * (1 + replicas) }, () => spawnRedis({ password, settings })),

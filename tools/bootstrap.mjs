@@ -17,6 +17,7 @@ const tasks = {
   demo: { entry: "bin/demo.ts", install: true, redis: () => true },
   test: { entry: "tools/run-tests.ts", install: true, redis: () => true },
   start: { entry: "bin/start.ts", install: true, redis: () => !process.env.REDIS_URL },
+  build: { entry: "tools/build.ts", install: true, redis: () => false },
   bench: { entry: "bench/main.ts", install: true, redis: () => true },
   fault: { entry: "test/fault/main.ts", install: true, redis: () => true },
   sandbox: { entry: "sandbox/main.ts", install: true, redis: () => false },

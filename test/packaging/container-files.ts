@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { bundleEntries } from "../../tools/bundle/build-bundle.ts";
 import { importsOf } from "../structure/source-tree.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
@@ -43,9 +44,16 @@ export function copiesOf(stage: Stage): { source: string; target: string }[] {
     });
 }
 
-/** Whether a path of this repository is in the image of a stage. */
+/** Whether a path of this repository, or a program of the bundle, is in the image of a stage. */
 export function isCopied(stage: Stage, path: string): boolean {
+  if (bundled(stage).includes(path)) return true;
   return copiesOf(stage).some(({ source }) => path === source || path.startsWith(`${source}/`));
+}
+
+/** The programs that a stage takes over from the one that bundles them. */
+function bundled(stage: Stage): string[] {
+  const takes = stage.instructions.some(({ name, args }) => name === "COPY" && args === "--from=bundle /app/dist dist");
+  return takes ? Object.keys(bundleEntries).map((name) => `dist/${name}.mjs`) : [];
 }
 
 /** The value of a JSON-form instruction (CMD, HEALTHCHECK … CMD). */

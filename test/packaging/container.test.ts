@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { configSchema } from "../../core/config/config.ts";
+import { bundleEntries } from "../../tools/bundle/build-bundle.ts";
 import { readManifest } from "../structure/source-tree.ts";
 import {
   closureOf,
@@ -47,15 +48,31 @@ describe("Dockerfile", () => {
   });
 
   test.each([
-    ["callseal", "server/main.ts"],
-    ["callseal", "worker/main.ts"],
-    ["sandbox", "sandbox/main.ts"],
-  ])("[P11] image %s holds every file and package that %s loads", (name, entry) => {
+    ...Object.values(bundleEntries).map((entry) => ["bundle", entry] as const),
+    ["bundle", "tools/build.ts"] as const,
+    ["sandbox", "sandbox/main.ts"] as const,
+  ])("[P11] stage %s holds every file and package that %s loads", (name, entry) => {
     const { files, packages, missing } = closureOf(entry);
     expect(missing).toEqual([]);
     expect(files.filter((file) => !isCopied(stage(name), file))).toEqual([]);
-    const installed = { ...manifest.dependencies, ...(name === "sandbox" ? manifest.devDependencies : {}) };
+    const developed = name === "sandbox" || entry.startsWith("tools/") ? manifest.devDependencies : {};
+    const installed: Record<string, string> = { ...manifest.dependencies, ...developed };
     expect(packages.filter((one) => installed[one] === undefined)).toEqual([]);
+  });
+
+  test("[P11] the product is the bundle, built where all packages are, and no source", () => {
+    const { instructions } = stage("callseal");
+    expect(instructions).toContainEqual({ name: "COPY", args: "--from=bundle /app/dist dist" });
+    expect(copiesOf(stage("callseal")).map(({ source }) => source)).toEqual([
+      "package.json",
+      "LICENSE",
+      "tools/check-health.mjs",
+    ]);
+    const runs = stage("bundle").instructions.filter(({ name }) => name === "RUN");
+    expect(runs.map(({ args }) => args)).toEqual([
+      expect.stringMatching(/^npm ci (?!.*--omit)/),
+      "node tools/build.ts --out dist",
+    ]);
   });
 
   test.each(["callseal", "sandbox"])(

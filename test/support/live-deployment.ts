@@ -24,7 +24,7 @@ export interface LiveOptions {
   apiBaseUrl?: (cloud: VoiceCloud) => Promise<string> | string;
 }
 
-type Spawning = Pick<SpawnOptions, "clockOffsetMs"> & { environment?: Record<string, string> };
+type Spawning = Pick<SpawnOptions, "clockOffsetMs" | "bundle"> & { environment?: Record<string, string> };
 
 /** A deployment with callers: gateways that a voice cloud can reach, and workers that move its calls. */
 export interface LiveDeployment extends Deployment {

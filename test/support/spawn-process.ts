@@ -19,17 +19,20 @@ export interface SpawnOptions {
   environment: Record<string, string>;
   /** How wrong the process' wall clock is. */
   clockOffsetMs?: number;
+  /** A folder with the bundle to run. Default: from source. */
+  bundle?: string;
   /** Hears how to kill the process, before it is awaited. */
   closeAfter(kill: () => Promise<unknown>): void;
 }
 
-/** Starts server/main.ts or worker/main.ts as a process of its own, and waits until it is ready. */
+/** Starts a gateway or a worker as a process of its own, and waits until it is ready. */
 export async function spawnProcess(part: "gateway" | "worker", options: SpawnOptions): Promise<SpawnedProcess> {
-  const { environment, clockOffsetMs } = options;
+  const { environment, clockOffsetMs, bundle } = options;
   const preload = clockOffsetMs === undefined ? [] : ["--import", new URL("skew-clock.ts", import.meta.url).href];
-  const entry = part === "gateway" ? "server/main.ts" : "worker/main.ts";
+  const name = part === "gateway" ? "server" : "worker";
+  const entry = bundle === undefined ? `${name}/main.ts` : `${name}.mjs`;
   const child = spawn(process.execPath, [...preload, entry], {
-    cwd: new URL("../../", import.meta.url),
+    cwd: bundle ?? new URL("../../", import.meta.url),
     env: { PATH: process.env["PATH"], CLOCK_OFFSET_MS: String(clockOffsetMs ?? 0), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

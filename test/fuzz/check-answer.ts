@@ -25,8 +25,8 @@ export interface AnswerChecks {
   foreign?: boolean;
 }
 
-/** What must never stand in an answer: a stack, a path of this machine, a name of the store's. */
-const internals = /\bat [\w.<> ]+ \(|node_modules|\.ts:\d+|file:\/\/|ReplyError|ioredis|EVALSHA|ZodError/;
+/** What must never stand in an answer: a stack, a path of a module, a name of the store's. What a caller sent may. */
+const internals = /\bat [\w.<> ]+ \(|node_modules|\.ts:\d+|file:\/\/\S+\.m?[jt]s|ReplyError|ioredis|EVALSHA|ZodError/;
 
 /** The label of an answer that PROTOCOL allows; throws a FuzzFinding for every other one. */
 export function checkAnswer(answer: HttpAnswer, checks: AnswerChecks): string {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type CallsealEvent, parseStreamEntry } from "../events/event.ts";
 import type { StreamEntry } from "../outbox/outbox-batch.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -21,7 +21,7 @@ export interface AuditRecord {
 export function hashRecord(record: Omit<AuditRecord, "hash" | "eventId">): string {
   const { event, partition, previous, sequence } = record;
   const text = `{"event":${event},"partition":${partition},"previous":"${previous}","sequence":${sequence}}`;
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 /** The records of events that follow a chain's end, in their order. */

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /**
  * Every key name, hash tag and channel of Callseal, in one place. A session, its call, its partition's outbox and its
@@ -48,7 +48,7 @@ export function hashCall(secret: string, call: { tenant: string; provider: strin
 
 /** The partition that a random-looking id belongs to. */
 export function partitionOf(id: string, partitions: number): number {
-  return createHash("sha1").update(id).digest().readUInt32BE(0) % partitions;
+  return hash("sha1", id, "buffer").readUInt32BE(0) % partitions;
 }
 
 export interface SessionKeys {
@@ -113,16 +113,16 @@ export function deviceKeys(keyspace: Keyspace, zid: string): { device: string; o
 /** An activation code is never stored: its record is found by its hash. */
 export function activationKey(keyspace: Keyspace, code: string): string {
   const base = partitionBase(keyspace, partitionOf(code, keyspace.partitions));
-  return `${base}:activation:${createHash("sha256").update(code).digest("base64url")}`;
+  return `${base}:activation:${hash("sha256", code, "base64url")}`;
 }
 
 /** Which subjects have a number; the number itself is in no key name. */
 export function phoneKey(keyspace: Keyspace, tenant: string, phone: string): string {
-  return `${keyspace.prefix}:phone:${createHash("sha256").update(`${tenant}|${phone}`).digest("base64url")}`;
+  return `${keyspace.prefix}:phone:${hash("sha256", `${tenant}|${phone}`, "base64url")}`;
 }
 
 export function tokenKey(keyspace: Keyspace, zid: string, jti: string): string {
-  return `${keyspace.prefix}:token:${zid}:${createHash("sha256").update(jti).digest("base64url")}`;
+  return `${keyspace.prefix}:token:${zid}:${hash("sha256", jti, "base64url")}`;
 }
 
 /** The sessions that were offered to a device and may still be answered. */
@@ -131,7 +131,7 @@ export function offersKey(keyspace: Keyspace, zid: string): string {
 }
 
 export function caseKey(keyspace: Keyspace, tenant: string, caseId: string): string {
-  return `${keyspace.prefix}:case:${createHash("sha256").update(`${tenant}|${caseId}`).digest("base64url")}`;
+  return `${keyspace.prefix}:case:${hash("sha256", `${tenant}|${caseId}`, "base64url")}`;
 }
 
 export function deploymentKey(keyspace: Keyspace): string {

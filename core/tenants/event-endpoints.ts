@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { EventWebhook, Tenant } from "./tenant.ts";
 
 /** One URL of a tenant that hears of events. */
@@ -10,7 +10,7 @@ export interface EventEndpoint {
 }
 
 export function endpointId(url: string): string {
-  return createHash("sha256").update(url).digest("hex").slice(0, 16);
+  return hash("sha256", url, "hex").slice(0, 16);
 }
 
 /** The tenant's endpoints that want this type of event; a URL that stands there twice hears of it once. */

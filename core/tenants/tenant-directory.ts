@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config.ts";
 import type { ProviderName } from "../verification/provider-name.ts";
@@ -47,7 +47,7 @@ export function createTenantDirectory(tenants: readonly Tenant[]): TenantDirecto
 }
 
 function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
+  return hash("sha256", key, "hex");
 }
 
 /** Parses a tenants file; throws a ConfigError that names every fault by its path. */

@@ -25,6 +25,8 @@ export interface OutboxReaderOptions {
   batchSize?: number;
   /** Partitions that are handled at once. Default 16. */
   partitionsAtOnce?: number;
+  /** How long news gather before they are read, in milliseconds. Default 200. */
+  gatherMs?: number;
   /** How long an event may lie with somebody before it is given to somebody else, in milliseconds. Default 10,000. */
   staleAfterMs?: number;
   /** How often such events are looked for, in milliseconds. Default 5000. */
@@ -106,8 +108,8 @@ class Reader {
   async #wait(): Promise<number[]> {
     this.#waiting = true;
     try {
-      const { redis, keyspace } = this.#options;
-      return await waitForNews(redis, { keyspace, positions: this.#positions, signal: this.#stop.signal });
+      const { redis, keyspace, gatherMs = 200 } = this.#options;
+      return await waitForNews(redis, { keyspace, positions: this.#positions, gatherMs, signal: this.#stop.signal });
     } finally {
       this.#waiting = false;
     }

@@ -6,13 +6,12 @@ import { type Keyspace, outboxKeys } from "../redis/keys.ts";
 const blockMs = 1000;
 /** Under Cluster one command cannot wait on several slots, so each partition is asked again after this. */
 const pollMs = 250;
-/** News gather for a moment before they are read: no caller waits for them, and a read costs as much for one as for many. */
-const gatherMs = 200;
-
 export interface NewsOptions {
   keyspace: Keyspace;
   /** Stream id of the last event that the group was given, by partition. */
   positions: readonly string[];
+  /** How long news gather before they are read: no caller waits for them, and a read costs as much for one as for many. */
+  gatherMs: number;
   signal: AbortSignal;
 }
 
@@ -29,7 +28,7 @@ export async function waitForNews(redis: RedisClient, options: NewsOptions): Pro
   const keys = all.map((partition) => outboxKeys(options.keyspace, partition).outbox);
   const news = await redis.xread("COUNT", 1, "BLOCK", blockMs, "STREAMS", ...keys, ...options.positions);
   if (news === null) return [];
-  await delay(gatherMs, undefined, { signal: options.signal });
+  await delay(options.gatherMs, undefined, { signal: options.signal });
   const names = new Set(news.map(([key]) => key));
   return all.filter((partition) => names.has(keys[partition]!));
 }

@@ -44,6 +44,8 @@ export interface OutboxTuning {
 }
 
 const anchorEveryMs = 600_000;
+/** Trail and metrics are read by people, minutes later: the more events share a read, the less each of them costs. */
+const unhurriedMs = 500;
 
 /** What makes of a worker's outbox an audit trail, tenants' notifications and metrics. */
 export interface OutboxConsumers {
@@ -57,12 +59,19 @@ export function startOutboxConsumers(options: OutboxConsumersOptions): OutboxCon
   const notifications = startNotifications(options, metrics);
   const chain = openChain(options, metrics);
   const readers = [
-    startReader(options, { group: "audit", metrics, watchGaps: false, handle: (batch) => chain.record(batch) }),
+    startReader(options, {
+      group: "audit",
+      metrics,
+      watchGaps: false,
+      gatherMs: unhurriedMs,
+      handle: (batch) => chain.record(batch),
+    }),
     startReader(options, { group: "webhooks", metrics, watchGaps: true, handle: notifications.queue }),
     startReader(options, {
       group: "metrics",
       metrics,
       watchGaps: false,
+      gatherMs: unhurriedMs,
       handle: async (batch) => countEvents(batch, { counter: metrics.events, tenants: options.tenants }),
     }),
   ];
@@ -90,6 +99,7 @@ interface Consumer {
   group: OutboxGroup;
   metrics: OutboxMetrics;
   watchGaps: boolean;
+  gatherMs?: number;
   handle: (batch: OutboxBatch) => Promise<void>;
 }
 
@@ -104,6 +114,7 @@ function startReader(options: OutboxConsumersOptions, consumer: Consumer): Outbo
     run: loadScripts(redis, { sharded: connections.sharded, outboxLimit: options.outboxLimit }),
     handle: consumer.handle,
     watchGaps: consumer.watchGaps,
+    ...(consumer.gatherMs === undefined ? {} : { gatherMs: consumer.gatherMs }),
     onFault: (error) => options.onFault("outbox.failed", error, { group }),
     onLag: (partition, lag) => metrics.setLag(group, partition, lag),
     ...(consumer.watchGaps ? { onGap: (gap) => reportGap(options, { ...gap, group, metrics }) } : {}),

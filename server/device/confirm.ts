@@ -1,9 +1,10 @@
+import type { DeviceStanding } from "../../core/devices/device-store.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { instant } from "../sessions/present-session.ts";
 import { auditRefusal } from "./audit-refusal.ts";
-import type { DecisionRequest, SignedInDevice } from "./device-request.ts";
+import type { DecisionRequest } from "./device-request.ts";
 import { readProof } from "./read-proof.ts";
 import { refuseDecision } from "./refuse-decision.ts";
 import type { VerifiedProof } from "./verify-proof.ts";
@@ -21,7 +22,7 @@ export interface Decided {
  * refusal is audited.
  */
 export async function decide(context: GatewayContext, request: DecisionRequest, payload: unknown): Promise<Decided> {
-  const proof = await readProof(context, request, payload).catch((error: unknown) => {
+  const { proof, standing } = await readProof(context, request, payload).catch((error: unknown) => {
     if (error instanceof CallsealError) auditRefusal(context, request, error);
     throw error;
   });
@@ -36,7 +37,7 @@ export async function decide(context: GatewayContext, request: DecisionRequest, 
     // The intercept carries the id of the request that opened the session, all the way to the provider (PROTOCOL §7).
     context.jobs.addIntercept(session.sessionId, session.correlationId);
   }
-  if (result.outcome !== "repeated") settle(context, request.device, session);
+  if (result.outcome !== "repeated") settle(context, { session, standing, deviceId: request.device.deviceId });
   return acknowledge(session);
 }
 
@@ -87,9 +88,14 @@ function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
 }
 
 /** What follows from a decision and holds nobody up. */
-function settle(context: GatewayContext, { deviceId }: SignedInDevice, session: Session): void {
+function settle(
+  context: GatewayContext,
+  decided: { session: Session; standing: DeviceStanding; deviceId: string },
+): void {
+  const { session, standing, deviceId } = decided;
   context.timeouts.end(session);
-  if (session.status === "confirmed") {
+  const counted = standing.wrongInARow > 0 || standing.offersSinceConfirmation > 0;
+  if (session.status === "confirmed" && counted) {
     context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(deviceId));
   }
 }

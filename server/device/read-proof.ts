@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
+import type { DeviceStanding } from "../../core/devices/device-store.ts";
 import { parseSessionId } from "../../core/redis/keys.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -8,6 +9,12 @@ import { readStanding, requireActive, requireGuessesLeft } from "./require-good-
 import { examineProof, type VerifiedProof } from "./verify-proof.ts";
 
 const decisionPayload = z.strictObject({ proof: z.unknown() });
+
+/** A proof that may decide, and how its device stood a moment before. */
+export interface ReadProof {
+  proof: VerifiedProof;
+  standing: DeviceStanding;
+}
 
 /**
  * The verified proof of a request. Redis answers how the device stands while the signature is being checked; the faults
@@ -18,7 +25,7 @@ export async function readProof(
   context: GatewayContext,
   request: DecisionRequest,
   payload: unknown,
-): Promise<VerifiedProof> {
+): Promise<ReadProof> {
   const parsed = decisionPayload.safeParse(payload);
   if (!parsed.success) throw new CallsealError("invalid_proof", { detail: "the payload is { proof }" });
   const { device, tenant, decision } = request;
@@ -41,5 +48,5 @@ export async function readProof(
   requireActive(standing);
   if ("fault" in examined) throw examined.fault;
   if (!parseSessionId(examined.verified.claims.sid)) throw new CallsealError("not_found");
-  return examined.verified;
+  return { proof: examined.verified, standing };
 }

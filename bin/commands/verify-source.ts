@@ -82,7 +82,7 @@ async function* readLines(path: string): AsyncGenerator<string> {
     yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
     return;
   }
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+  await using file = await open(path).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError(`${path} cannot be read: ${error.code}`);
   });
   if ((await file.stat()).isDirectory()) throw new CommandError(`${path} cannot be read: it is a folder`);

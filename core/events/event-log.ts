@@ -3,6 +3,8 @@ import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, partitionBase, partitionOf, sessionKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";
 import { type CallsealEvent, type EventType, parseStreamEntry } from "./event.ts";
+import { parseEventId } from "./event-position.ts";
+import { largestPage, mergePartitions, PartitionEvents } from "./partition-events.ts";
 
 export interface NewEvent {
   type: EventType;
@@ -13,19 +15,8 @@ export interface NewEvent {
   data?: Record<string, unknown>;
 }
 
-interface Position {
-  ms: number;
-  sequence: number;
-  partition: number;
-}
-
-const scanPage = 1000;
-const eventIdShape = /^(\d{1,15})-(\d{1,15})-(\d{1,4})$/;
-
-export function parseEventId(id: string): Position | undefined {
-  const match = eventIdShape.exec(id);
-  return match ? { ms: Number(match[1]), sequence: Number(match[2]), partition: Number(match[3]) } : undefined;
-}
+/** How many entries of a partition are read at first, at least. */
+const smallestPage = 16;
 
 /** Appends events that belong to no transition, and reads all events back in the order in which they happened. */
 export class EventLog {
@@ -70,13 +61,16 @@ export class EventLog {
     const after = options.after === undefined ? { ms: 0, sequence: 0, partition: -1 } : parseEventId(options.after);
     if (!after) throw new RangeError("not an event id");
     const untilMs = await this.#wholeMillisecond();
-    const lists = await Promise.all(
-      Array.from({ length: this.#keyspace.partitions }, (_, partition) =>
-        this.#readPartition(partition, { ...options, after, untilMs }),
-      ),
-    );
-    // A partition is read until it alone could fill the page, so what it still hides comes after the page's last event.
-    const events = lists.flat().sort(byPosition).slice(0, options.limit);
+    const { partitions } = this.#keyspace;
+    const pageSize = Math.min(Math.max(Math.ceil((2 * options.limit) / partitions), smallestPage), largestPage);
+    const sources = Array.from({ length: partitions }, (_, partition) => {
+      const { tenant } = options;
+      return new PartitionEvents({
+        ...{ redis: this.#redis, keyspace: this.#keyspace },
+        ...{ partition, tenant, after, untilMs, pageSize },
+      });
+    });
+    const events = await mergePartitions(sources, options.limit);
     return { events, next: events.at(-1)?.id ?? options.after };
   }
 
@@ -87,12 +81,12 @@ export class EventLog {
       const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
       let start = String(Math.max(0, sinceMs));
       for (;;) {
-        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", scanPage)) as [string, string[]][];
+        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", largestPage)) as [string, string[]][];
         for (const entry of entries) {
           const event = parseStreamEntry(partition, entry);
           if (event.tenant === options.tenant) options.see(event);
         }
-        if (entries.length < scanPage) break;
+        if (entries.length < largestPage) break;
         start = `(${entries.at(-1)![0]}`;
       }
     }
@@ -112,36 +106,4 @@ export class EventLog {
       ...times.map(([seconds, microseconds]) => Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)),
     );
   }
-
-  async #readPartition(
-    partition: number,
-    options: { tenant: string; after: Position; limit: number; untilMs: number },
-  ): Promise<CallsealEvent[]> {
-    const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
-    const { after } = options;
-    // Within the same millisecond and sequence, partitions are ordered by number.
-    let start = partition <= after.partition ? `(${after.ms}-${after.sequence}` : `${after.ms}-${after.sequence}`;
-    const events: CallsealEvent[] = [];
-    // As many as one tenant alone would need; more at a time while others' events lie between.
-    for (let count = Math.min(options.limit, scanPage); ; count = Math.min(2 * count, scanPage)) {
-      const entries = (await this.#redis.xrange(key, start, String(options.untilMs), "COUNT", count)) as [
-        string,
-        string[],
-      ][];
-      for (const entry of entries) {
-        const event = parseStreamEntry(partition, entry);
-        if (event.tenant === options.tenant) events.push(event);
-      }
-      if (entries.length < count || events.length >= options.limit) return events;
-      start = `(${entries.at(-1)![0]}`;
-    }
-  }
-}
-
-function comparePositions(a: Position, b: Position): number {
-  return a.ms - b.ms || a.sequence - b.sequence || a.partition - b.partition;
-}
-
-function byPosition(a: CallsealEvent, b: CallsealEvent): number {
-  return comparePositions(parseEventId(a.id)!, parseEventId(b.id)!);
 }

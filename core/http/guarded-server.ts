@@ -23,8 +23,12 @@ export interface GuardOptions {
 export function createGuardedServer(listener: RequestListener, options: GuardOptions): Server {
   const settings = { connectionsCheckingInterval: checkTimeoutsMs, requireHostHeader: false };
   const server = createServer(settings, (request, response) => {
-    if (namesHost(request)) listener(request, response);
-    else refuseRaw(request.socket, new CallsealError("invalid_request", { detail: "The Host header is missing." }));
+    if (namesHost(request)) {
+      listener(request, response);
+      return;
+    }
+    const error = new CallsealError("invalid_request", { detail: "The Host header is missing." });
+    refuseRaw(request.socket, error, { head: request.method === "HEAD" });
   });
   server.maxConnections = options.mostConnections;
   server.keepAliveTimeout = keepAliveTimeoutMs;
@@ -47,16 +51,17 @@ function namesHost({ headers, httpVersion }: IncomingMessage): boolean {
   return headers.host !== undefined || httpVersion === "1.0";
 }
 
-/** Answers on a bare connection with a problem document, and ends it. */
-export function refuseRaw(socket: Duplex, error: CallsealError): void {
+/** Answers on a bare connection with a problem document, to a HEAD with its headers alone (RFC 9110 §9.3.2), and ends it. */
+export function refuseRaw(socket: Duplex, error: CallsealError, options: { head?: boolean } = {}): void {
   const cutOff = setTimeout(() => socket.destroy(), refusalTimeoutMs);
   cutOff.unref();
   socket.once("close", () => clearTimeout(cutOff));
   socket.on("error", () => socket.destroy());
-  socket.end(refusal(error), () => socket.destroy());
+  const { head, body } = refusal(error);
+  socket.end(options.head ? head : head + body, () => socket.destroy());
 }
 
-function refusal(error: CallsealError): string {
+function refusal(error: CallsealError): { head: string; body: string } {
   const correlationId = newCorrelationId();
   const problem = problemDocument(error, correlationId);
   const body = JSON.stringify(problem);
@@ -68,5 +73,5 @@ function refusal(error: CallsealError): string {
     ...problemHeaders(error),
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${problem.status} ${problem.title}`, ...lines, "", body].join("\r\n");
+  return { head: [`HTTP/1.1 ${problem.status} ${problem.title}`, ...lines, "", ""].join("\r\n"), body };
 }

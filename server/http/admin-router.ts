@@ -1,7 +1,7 @@
 import { Router } from "express";
 import { z } from "zod";
 import type { Device } from "../../core/devices/device-store.ts";
-import { parseEventId } from "../../core/events/event-log.ts";
+import { parseEventId } from "../../core/events/event-position.ts";
 import { VerificationStatsCollector } from "../../core/events/verification-stats.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { admitRequest } from "../admission/admit-request.ts";

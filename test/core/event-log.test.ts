@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CallsealEvent, EventType } from "../../core/events/event.ts";
-import { parseEventId } from "../../core/events/event-log.ts";
+import { parseEventId } from "../../core/events/event-position.ts";
 import { partitionBase } from "../../core/redis/keys.ts";
 import type { Core } from "../support/open-core.ts";
 import { useCore } from "../support/use-core.ts";
@@ -169,6 +169,23 @@ describe("reading events", () => {
     expect(new Set(numbersOf(seen)).size).toBe(2400);
     for (const partition of [0, 1, 2])
       expect(isAscending(seen.filter((event) => event.id.endsWith(`-${partition}`)))).toBe(true);
+  });
+
+  test("[C20] a page of many partitions reads little more than it answers", async () => {
+    const core = fixture.open({ partitions: 16 });
+    for (let batch = 0; batch < 16; batch += 1)
+      await Promise.all(Array.from({ length: 100 }, (_, index) => append(core, batch * 100 + index)));
+    let entries = 0;
+    const xrange = core.redis.xrange.bind(core.redis) as (...args: unknown[]) => Promise<unknown[]>;
+    core.redis.xrange = (async (...args: unknown[]) => {
+      const reply = await xrange(...args);
+      entries += reply.length;
+      return reply;
+    }) as typeof core.redis.xrange;
+    const { events } = await core.events.list({ tenant: "acme", after: undefined, limit: 400 });
+    expect(events).toHaveLength(400);
+    expect(isAscending(events)).toBe(true);
+    expect(entries).toBeLessThan(3 * 400);
   });
 
   const attacker = [

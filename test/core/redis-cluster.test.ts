@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { parseEventId } from "../../core/events/event-log.ts";
+import { parseEventId } from "../../core/events/event-position.ts";
 import { parseSessionId, partitionBase, partitionOf } from "../../core/redis/keys.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import { type Core, type CoreOptions, openCore } from "../support/open-core.ts";

@@ -226,6 +226,12 @@ describe("what is no request", () => {
     });
   });
 
+  test("[S36] a HEAD that is no request gets the headers alone", async () => {
+    const { gateway } = await fixture.start();
+    const answer = await sendRaw(gateway, "HEAD /healthz HTTP/1.1\r\n\r\n");
+    expect(answer).toMatchObject({ status: 400, text: "" });
+  });
+
   test("[S36] an expectation that nobody knows is passed over", async () => {
     const { gateway } = await fixture.start();
     const answer = await sendRaw(gateway, "GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { compareStreamIds, type OutboxBatch, type StreamEntry } from "../outbox/outbox-batch.ts";
+import type { StreamEntry } from "../events/event.ts";
+import { compareStreamIds, type OutboxBatch } from "../outbox/outbox-batch.ts";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, outboxKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";

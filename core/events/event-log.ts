@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, partitionBase, partitionOf, sessionKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";
-import { type CallsealEvent, type EventType, parseStreamEntry } from "./event.ts";
+import { type CallsealEvent, type EventType, parseStreamEntry, type StreamEntry, tenantOf } from "./event.ts";
 import { parseEventId } from "./event-position.ts";
 import { largestPage, mergePartitions, PartitionEvents } from "./partition-events.ts";
 
@@ -15,7 +15,7 @@ export interface NewEvent {
   data?: Record<string, unknown>;
 }
 
-/** How many entries of a partition are read at first, at least. */
+/** How many entries of a partition are read at once, at least. */
 const smallestPage = 16;
 
 /** Appends events that belong to no transition, and reads all events back in the order in which they happened. */
@@ -62,7 +62,7 @@ export class EventLog {
     if (!after) throw new RangeError("not an event id");
     const untilMs = await this.#wholeMillisecond();
     const { partitions } = this.#keyspace;
-    const pageSize = Math.min(Math.max(Math.ceil((2 * options.limit) / partitions), smallestPage), largestPage);
+    const pageSize = Math.min(Math.max(Math.ceil(options.limit / partitions), smallestPage), largestPage);
     const sources = Array.from({ length: partitions }, (_, partition) => {
       const { tenant } = options;
       return new PartitionEvents({
@@ -81,10 +81,9 @@ export class EventLog {
       const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
       let start = String(Math.max(0, sinceMs));
       for (;;) {
-        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", largestPage)) as [string, string[]][];
+        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", largestPage)) as StreamEntry[];
         for (const entry of entries) {
-          const event = parseStreamEntry(partition, entry);
-          if (event.tenant === options.tenant) options.see(event);
+          if (tenantOf(entry) === options.tenant) options.see(parseStreamEntry(partition, entry));
         }
         if (entries.length < largestPage) break;
         start = `(${entries.at(-1)![0]}`;

@@ -39,7 +39,16 @@ export interface CallsealEvent {
   [detail: string]: unknown;
 }
 
-export function parseStreamEntry(partition: number, entry: [id: string, fields: string[]]): CallsealEvent {
+/** An entry of a partition's stream as Redis answers it: its id, then names and values in turn. */
+export type StreamEntry = [id: string, fields: string[]];
+
+/** Whose event it is, without parsing the rest. */
+export function tenantOf([, fields]: StreamEntry): string | undefined {
+  for (let index = 0; index < fields.length; index += 2) if (fields[index] === "tenant") return fields[index + 1];
+  return undefined;
+}
+
+export function parseStreamEntry(partition: number, entry: StreamEntry): CallsealEvent {
   const fields: Record<string, string> = {};
   for (let index = 0; index < entry[1].length; index += 2) fields[entry[1][index]!] = entry[1][index + 1]!;
   const envelope = {

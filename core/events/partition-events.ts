@@ -1,10 +1,10 @@
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, partitionBase } from "../redis/keys.ts";
-import { type CallsealEvent, parseStreamEntry } from "./event.ts";
+import { type CallsealEvent, parseStreamEntry, type StreamEntry, tenantOf } from "./event.ts";
 import { comparePositions, type EventPosition } from "./event-position.ts";
 
-/** A stream's most entries in one reply: more would keep the event loop from everybody else. */
-export const largestPage = 1000;
+/** A stream's most entries in one reply: more would keep the event loop from everybody else for too long. */
+export const largestPage = 250;
 
 export interface PartitionEventsOptions {
   redis: RedisClient;
@@ -14,7 +14,7 @@ export interface PartitionEventsOptions {
   /** Events after this one, up to the end of the millisecond `untilMs`. */
   after: EventPosition;
   untilMs: number;
-  /** How many entries are read at first. */
+  /** How many entries are read at once, at first. */
   pageSize: number;
 }
 
@@ -24,7 +24,7 @@ export class PartitionEvents {
   readonly #key: string;
   #start: string;
   #pageSize: number;
-  #inHand: { event: CallsealEvent; position: EventPosition }[] = [];
+  #inHand: { entry: StreamEntry; position: EventPosition }[] = [];
   #isRead = false;
 
   constructor(options: PartitionEventsOptions) {
@@ -47,7 +47,8 @@ export class PartitionEvents {
   }
 
   take(): CallsealEvent | undefined {
-    return this.#inHand.shift()?.event;
+    const first = this.#inHand.shift();
+    return first && parseStreamEntry(this.#options.partition, first.entry);
   }
 
   /** Reads on until an event is in hand, or there is none; more at a time while others' events lie between. */
@@ -55,16 +56,15 @@ export class PartitionEvents {
     const { redis, partition, tenant, untilMs } = this.#options;
     while (this.needsFilling) {
       const reply = await redis.xrange(this.#key, this.#start, String(untilMs), "COUNT", this.#pageSize);
-      const entries = reply as [id: string, fields: string[]][];
+      const entries = reply as StreamEntry[];
       for (const entry of entries) {
-        const event = parseStreamEntry(partition, entry);
-        if (event.tenant !== tenant) continue;
+        if (tenantOf(entry) !== tenant) continue;
         const [ms = 0, sequence = 0] = entry[0].split("-").map(Number);
-        this.#inHand.push({ event, position: { ms, sequence, partition } });
+        this.#inHand.push({ entry, position: { ms, sequence, partition } });
       }
       this.#isRead = entries.length < this.#pageSize;
       if (entries.length > 0) this.#start = `(${entries.at(-1)![0]}`;
-      this.#pageSize = Math.min(2 * this.#pageSize, largestPage);
+      if (this.#inHand.length === 0) this.#pageSize = Math.min(2 * this.#pageSize, largestPage);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { StreamEntry } from "../events/event.ts";
 import { type Keyspace, outboxKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";
-import type { OutboxGroup, StreamEntry } from "./outbox-batch.ts";
+import type { OutboxGroup } from "./outbox-batch.ts";
 
 export interface PartitionRead {
   entries: StreamEntry[];

@@ -3,13 +3,13 @@ import { newCorrelationId } from "../../core/http/correlation-id.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { admitSocketRequest } from "../admission/admit-socket-request.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { inTurn } from "../in-turn.ts";
 import { answerRequest, refuseHandshake } from "./answer-request.ts";
 import { authenticateDevice } from "./authenticate-device.ts";
 import { claim } from "./claim.ts";
 import { decide } from "./confirm.ts";
 import { type DeviceRequest, rememberDevice } from "./device-request.ts";
 import type { DeviceEvents, DeviceNamespace, DeviceRequests, SocketData } from "./device-sockets.ts";
-import { inTurn } from "./in-turn.ts";
 import { resendOffers } from "./offer-session.ts";
 import { type ClientRequest, readRequest } from "./read-request.ts";
 

@@ -1,12 +1,14 @@
 import { Router } from "express";
 import { z } from "zod";
 import type { Device } from "../../core/devices/device-store.ts";
+import type { CallsealEvent } from "../../core/events/event.ts";
 import { parseEventId } from "../../core/events/event-position.ts";
 import { VerificationStatsCollector } from "../../core/events/verification-stats.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { admitRequest } from "../admission/admit-request.ts";
 import { zidShape } from "../device/authenticate-device.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { inTurn } from "../in-turn.ts";
 import { instant } from "../sessions/present-session.ts";
 import { authenticate, holderOf } from "./authenticate.ts";
 import { correlationOf } from "./correlation.ts";
@@ -79,18 +81,19 @@ export function adminRouter(context: GatewayContext): Router {
     response.status(204).end();
   });
 
+  // Many events take a while to read: one reader at a time leaves the event loop to those who wait for a call.
+  const takeTurn = inTurn(() => false);
   router.get("/events", async (request, response) => {
     const { after, limit } = parse(eventsQuery, request.query);
-    response.json(await context.events.list({ tenant: holderOf(response).tenant.id, after, limit }));
+    const { tenant } = holderOf(response);
+    response.json(await takeTurn("events", () => context.events.list({ tenant: tenant.id, after, limit })));
   });
   router.get("/stats", async (request, response) => {
     const { window: windowSeconds } = parse(statsQuery, request.query);
+    const { tenant } = holderOf(response);
     const collector = new VerificationStatsCollector();
-    await context.events.scan({
-      tenant: holderOf(response).tenant.id,
-      windowSeconds,
-      see: (event) => collector.add(event),
-    });
+    const see = (event: CallsealEvent) => collector.add(event);
+    await takeTurn("stats", () => context.events.scan({ tenant: tenant.id, windowSeconds, see }));
     response.json({ windowSeconds, ...collector.result() });
   });
   return router;

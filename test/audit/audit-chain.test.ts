@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AuditChain } from "../../core/audit/audit-chain.ts";
 import type { AuditRecord } from "../../core/audit/audit-record.ts";
 import { ChainVerifier } from "../../core/audit/chain-verifier.ts";
-import type { StreamEntry } from "../../core/outbox/outbox-batch.ts";
+import type { StreamEntry } from "../../core/events/event.ts";
 import { outboxKeys } from "../../core/redis/keys.ts";
 import { spawnConsumer } from "../outbox/spawn-consumer.ts";
 import { appendEvents, countPending, startReader } from "../outbox/start-reader.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { AuditChain } from "../../core/audit/audit-chain.ts";
 import { hashRecord } from "../../core/audit/audit-record.ts";
-import type { StreamEntry } from "../../core/outbox/outbox-batch.ts";
+import type { StreamEntry } from "../../core/events/event.ts";
 import { outboxKeys } from "../../core/redis/keys.ts";
 import { notifiedTenant, openConsumers } from "../notifications/open-consumers.ts";
 import { appendEvents } from "../outbox/start-reader.ts";

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { CallsealError } from "../../core/verification/errors.ts";
+import { CallsealError } from "../core/verification/errors.ts";
 
-/** More requests of one device than anybody's app has; each may hold a frame of 16 KiB while it waits. */
+/** More requests at once than anybody has; each may hold a frame of 16 KiB while it waits. */
 const mostUnderWay = 2000;
-/** While the gateway is busy: what a device that is in no hurry ever has, so that a few of them do not fill it alone. */
+/** While the gateway is busy: what somebody who is in no hurry ever has, so that a few of them do not fill it alone. */
 const mostWhileBusy = 16;
 
 interface Queue {
@@ -13,7 +13,7 @@ interface Queue {
 
 /**
  * Runs work that belongs to the same key one after another, so that racing requests of one device are counted one by
- * one; other keys do not wait. A key is forgotten with its last work. Throws `rate_limited` when too much is waiting.
+ * one, or readers of much do not all read at once; other keys do not wait. A key is forgotten with its last work. Throws `rate_limited` when too much is waiting.
  */
 export function inTurn(isBusy: () => boolean): <Result>(key: string, work: () => Promise<Result>) => Promise<Result> {
   const queues = new Map<string, Queue>();

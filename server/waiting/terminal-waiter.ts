@@ -21,7 +21,9 @@ const leastRereadMs = 2;
 export class TerminalWaiter {
   readonly #sessions: SessionStore;
   readonly #channel: StatusChannel;
-  readonly #release = new AbortController();
+  /** A set, not a signal that all listen to: a signal looks through all its listeners for the one that leaves. */
+  readonly #turns = new Set<Turn>();
+  #isReleased = false;
 
   constructor(sessions: SessionStore, channel: StatusChannel) {
     this.#sessions = sessions;
@@ -30,9 +32,10 @@ export class TerminalWaiter {
 
   /** The session once it is terminal, or as it stands when the wait is over; undefined when there is none. */
   async wait(sessionId: string, options: WaitOptions): Promise<Session | undefined> {
-    if (options.waitMs <= 0 || this.#release.signal.aborted) return this.#sessions.read(sessionId, options.tenant);
+    if (options.waitMs <= 0 || this.#isReleased) return this.#sessions.read(sessionId, options.tenant);
     const deadline = performance.now() + options.waitMs;
-    const turn = new Turn([options.signal, this.#release.signal]);
+    const turn = new Turn(options.signal);
+    this.#turns.add(turn);
     const listening = this.#channel.listen(sessionId, turn.hear);
     listening.catch(() => undefined);
     try {
@@ -41,6 +44,7 @@ export class TerminalWaiter {
       return await this.#untilTerminal(sessionId, { ...options, deadline, turn });
     } finally {
       turn.close();
+      this.#turns.delete(turn);
       listening.then(
         (leave) => leave(),
         () => undefined,
@@ -50,7 +54,8 @@ export class TerminalWaiter {
 
   /** Answers every wait now, and every later one at once: the gateway is about to stop. */
   releaseAll(): void {
-    this.#release.abort();
+    this.#isReleased = true;
+    for (const turn of this.#turns) turn.end();
   }
 
   async #untilTerminal(
@@ -74,16 +79,22 @@ class Turn {
   #heard: Session | undefined;
   #messages = 0;
   #wake: (() => void) | undefined;
-  readonly #signals: AbortSignal[];
-  readonly #onAbort = () => this.#wake?.();
+  readonly #signal: AbortSignal;
+  #isEnded: boolean;
+  readonly end = () => {
+    this.#isEnded = true;
+    this.#wake?.();
+  };
 
-  constructor(signals: AbortSignal[]) {
-    this.#signals = signals;
-    for (const signal of signals) signal.addEventListener("abort", this.#onAbort);
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    this.#isEnded = signal.aborted;
+    signal.addEventListener("abort", this.end);
   }
 
+  /** Whether nobody waits any more. */
   get ended(): boolean {
-    return this.#signals.some((signal) => signal.aborted);
+    return this.#isEnded;
   }
 
   readonly hear = (session: Session | undefined): void => {
@@ -122,6 +133,6 @@ class Turn {
   }
 
   close(): void {
-    for (const signal of this.#signals) signal.removeEventListener("abort", this.#onAbort);
+    this.#signal.removeEventListener("abort", this.end);
   }
 }

@@ -31,7 +31,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     shares: { rounds: 2, seconds: 6, percentOfCore: 20 },
     coldStart: { rounds: 9 },
     commands: { verifications: 500 },
-    slope: { seconds: 10, rates: [10, 20, 30, 40, 50], warmUpSeconds: 10 },
+    slope: { seconds: 10, rates: [20, 40, 60, 80, 100], warmUpSeconds: 12 },
   },
   quick: {
     name: "quick",
@@ -43,7 +43,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     shares: { rounds: 1, seconds: 3, percentOfCore: 20 },
     coldStart: { rounds: 3 },
     commands: { verifications: 100 },
-    slope: { seconds: 4, rates: [10, 25, 40], warmUpSeconds: 4 },
+    slope: { seconds: 4, rates: [20, 50, 80], warmUpSeconds: 4 },
   },
   smoke: {
     name: "smoke",

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createPublicKey, type KeyObject, type PublicKeyInput, verify } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { derFromRaw } from "../keys/ecdsa-encoding.ts";
@@ -101,11 +101,33 @@ export function createJwsVerifier(options: { rememberedKeys?: number } = {}): Ve
       if (!key) return false;
       keys.set(publicJwk, key);
     }
-    const elliptic = key.asymmetricKeyType === "ec";
-    if (jws.header.alg !== (elliptic ? "ES256" : "EdDSA")) return false;
-    const signature = Buffer.from(jws.signature, "base64url");
-    if (signature.toString("base64url") !== jws.signature) return false;
-    const input = Buffer.from(jws.signingInput);
-    return elliptic ? verify("sha256", input, key, derFromRaw(signature)) : verify(null, input, key, signature);
+    return isSigned(jws, key.asymmetricKeyType === "ec", key);
   };
+}
+
+/**
+ * The same for a key that is not needed again soon. Nothing is imported: an imported key stays until garbage is
+ * collected, and thousands of handshakes would leave thousands of them.
+ */
+export function verifyOnce(jws: DeviceJws, publicJwk: string): boolean {
+  const { kty, x, y = "" } = JSON.parse(publicJwk) as PublicJwk;
+  const elliptic = kty === "EC";
+  const key = Buffer.concat([
+    elliptic ? p256Head : ed25519Head,
+    Buffer.from(x, "base64url"),
+    Buffer.from(y, "base64url"),
+  ]);
+  return isSigned(jws, elliptic, { key, format: "der", type: "spki" });
+}
+
+/** What comes before the point's coordinates in a SubjectPublicKeyInfo (RFC 5480 §2, RFC 8410 §4). */
+const p256Head = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
+const ed25519Head = Buffer.from("302a300506032b6570032100", "hex");
+
+function isSigned(jws: DeviceJws, elliptic: boolean, key: KeyObject | PublicKeyInput): boolean {
+  if (jws.header.alg !== (elliptic ? "ES256" : "EdDSA")) return false;
+  const signature = Buffer.from(jws.signature, "base64url");
+  if (signature.toString("base64url") !== jws.signature) return false;
+  const input = Buffer.from(jws.signingInput);
+  return elliptic ? verify("sha256", input, key, derFromRaw(signature)) : verify(null, input, key, signature);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Device } from "../../core/devices/device-store.ts";
-import { parseJws } from "../../core/devices/verify-jws.ts";
+import { parseJws, verifyOnce } from "../../core/devices/verify-jws.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { hasValidTimes, isAudience } from "./token-claims.ts";
@@ -20,7 +20,7 @@ export async function authenticateDevice(context: GatewayContext, token: unknown
   const zid = jws?.header.kid;
   if (!jws || zid === undefined || !zidShape.test(zid) || jws.header.typ !== deviceTokenType) throw unauthenticated();
   const device = await context.devices.readDevice(zid);
-  if (!device || !context.verifyJws(jws, device.publicJwk)) throw unauthenticated();
+  if (!device || !verifyOnce(jws, device.publicJwk)) throw unauthenticated();
   const claims = claimsSchema.safeParse(jws.claims);
   const valid =
     claims.success &&

@@ -40,7 +40,9 @@ export async function startChild(entry: string, options: ChildOptions = {}): Pro
   const log = join(folder, "log");
   const output = openSync(log, "w");
   const probed = options.probed === false ? [] : ["--expose-gc", "--import", probe];
-  const child = spawn(process.execPath, [...probed, ...(options.nodeArguments ?? []), entry], {
+  // It dies with this process, whatever ends that one: an interrupted run leaves nothing behind.
+  const command = ["--pdeathsig", "KILL", process.execPath, ...probed, ...(options.nodeArguments ?? []), entry];
+  const child = spawn("setpriv", command, {
     cwd: root,
     env: environmentOf(options.environment),
     stdio: ["ignore", output, "inherit", "ipc"],

@@ -13,7 +13,8 @@ interface Queue {
 
 /**
  * Runs work that belongs to the same key one after another, so that racing requests of one device are counted one by
- * one, or readers of much do not all read at once; other keys do not wait. A key is forgotten with its last work. Throws `rate_limited` when too much is waiting.
+ * one, or readers of much do not all read at once; other keys do not wait. A key is forgotten with its last work. Throws
+ * `rate_limited` when too much is waiting.
  */
 export function inTurn(isBusy: () => boolean): <Result>(key: string, work: () => Promise<Result>) => Promise<Result> {
   const queues = new Map<string, Queue>();

@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
-import type { StreamEntry } from "../events/event.ts";
-import { type CallsealEvent, parseStreamEntry } from "../events/event.ts";
+import { type CallsealEvent, parseStreamEntry, type StreamEntry } from "../events/event.ts";
 import { canonicalJson } from "./canonical-json.ts";
 
 /** One record of a partition's audit chain. */

@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, partitionBase, partitionOf, sessionKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";
-import { type CallsealEvent, type EventType, parseStreamEntry, type StreamEntry, tenantOf } from "./event.ts";
+import type { CallsealEvent, EventType } from "./event.ts";
 import { parseEventId } from "./event-position.ts";
-import { largestPage, mergePartitions, PartitionEvents } from "./partition-events.ts";
+import { largestPage, mergePartitions, PartitionEvents, type PartitionEventsOptions } from "./partition-events.ts";
 
 export interface NewEvent {
   type: EventType;
@@ -60,35 +60,31 @@ export class EventLog {
   }): Promise<{ events: CallsealEvent[]; next: string | undefined }> {
     const after = options.after === undefined ? { ms: 0, sequence: 0, partition: -1 } : parseEventId(options.after);
     if (!after) throw new RangeError("not an event id");
-    const untilMs = await this.#wholeMillisecond();
+    const until = String(await this.#wholeMillisecond());
     const { partitions } = this.#keyspace;
     const pageSize = Math.min(Math.max(Math.ceil(options.limit / partitions), smallestPage), largestPage);
-    const sources = Array.from({ length: partitions }, (_, partition) => {
-      const { tenant } = options;
-      return new PartitionEvents({
-        ...{ redis: this.#redis, keyspace: this.#keyspace },
-        ...{ partition, tenant, after, untilMs, pageSize },
-      });
-    });
+    const what = { tenant: options.tenant, after, until, pageSize };
+    const sources = Array.from({ length: partitions }, (_, partition) => this.#eventsOf(partition, what));
     const events = await mergePartitions(sources, options.limit);
     return { events, next: events.at(-1)?.id ?? options.after };
   }
 
   /** Hands a tenant's events of the last `windowSeconds` to `see`, partition by partition, each one's oldest first. */
   async scan(options: { tenant: string; windowSeconds: number; see: (event: CallsealEvent) => void }): Promise<void> {
-    const sinceMs = (await this.#timeMs()) - options.windowSeconds * 1000;
+    const { tenant, windowSeconds, see } = options;
+    const sinceMs = Math.max(0, (await this.#timeMs()) - windowSeconds * 1000);
+    const after = { ms: sinceMs, sequence: 0, partition: -1 };
     for (let partition = 0; partition < this.#keyspace.partitions; partition += 1) {
-      const key = `${partitionBase(this.#keyspace, partition)}:outbox`;
-      let start = String(Math.max(0, sinceMs));
-      for (;;) {
-        const entries = (await this.#redis.xrange(key, start, "+", "COUNT", largestPage)) as StreamEntry[];
-        for (const entry of entries) {
-          if (tenantOf(entry) === options.tenant) options.see(parseStreamEntry(partition, entry));
-        }
-        if (entries.length < largestPage) break;
-        start = `(${entries.at(-1)![0]}`;
-      }
+      const events = this.#eventsOf(partition, { tenant, after, until: "+", pageSize: largestPage });
+      do {
+        await events.fill();
+        for (let event = events.take(); event; event = events.take()) see(event);
+      } while (events.needsFilling);
     }
+  }
+
+  #eventsOf(partition: number, what: Pick<PartitionEventsOptions, "tenant" | "after" | "until" | "pageSize">) {
+    return new PartitionEvents({ redis: this.#redis, keyspace: this.#keyspace, partition, ...what });
   }
 
   async #wholeMillisecond(): Promise<number> {

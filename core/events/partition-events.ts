@@ -11,9 +11,9 @@ export interface PartitionEventsOptions {
   keyspace: Keyspace;
   partition: number;
   tenant: string;
-  /** Events after this one, up to the end of the millisecond `untilMs`. */
+  /** Events after this one, up to the end of the millisecond `until`, or with `+` to the last there is. */
   after: EventPosition;
-  untilMs: number;
+  until: string;
   /** How many entries are read at once, at first. */
   pageSize: number;
 }
@@ -53,9 +53,9 @@ export class PartitionEvents {
 
   /** Reads on until an event is in hand, or there is none; more at a time while others' events lie between. */
   async fill(): Promise<void> {
-    const { redis, partition, tenant, untilMs } = this.#options;
+    const { redis, partition, tenant, until } = this.#options;
     while (this.needsFilling) {
-      const reply = await redis.xrange(this.#key, this.#start, String(untilMs), "COUNT", this.#pageSize);
+      const reply = await redis.xrange(this.#key, this.#start, until, "COUNT", this.#pageSize);
       const entries = reply as StreamEntry[];
       for (const entry of entries) {
         if (tenantOf(entry) !== tenant) continue;

@@ -6,6 +6,7 @@ import { type Keyspace, outboxKeys } from "../redis/keys.ts";
 const blockMs = 1000;
 /** Under Cluster one command cannot wait on several slots, so each partition is asked again after this. */
 const pollMs = 250;
+
 export interface NewsOptions {
   keyspace: Keyspace;
   /** Stream id of the last event that the group was given, by partition. */

@@ -49,7 +49,7 @@ export const twoOfEach: Figure = {
       ],
       notes: [
         limited
-          ? `Each gateway and worker may use ${percentOfCore} % of a core (control group quota, ${one.processes} and ${two.processes} processes); Redis and the clients have the rest of the machine.`
+          ? `Each gateway and worker may use ${percentOfCore} % of a core (control group quota, ${one.processes} and ${two.processes} processes), and ${one.lanes} verifications are under way for each gateway; Redis and the clients have the rest of the machine.`
           : "Control groups could not be made here, so nothing was limited: the throughput ratio says what this machine has left, not how it scales. The second ratio holds.",
       ],
     };
@@ -58,6 +58,8 @@ export const twoOfEach: Figure = {
 
 interface Opened {
   name: string;
+  /** Verifications under way at once. */
+  lanes: number;
   deployment: Deployment;
   limited: boolean;
   processes: number;
@@ -70,7 +72,9 @@ async function openDeployment(
   const { load, providerUrl, each } = options;
   const deployment = await startDeployment(context, { gateways: each, workers: each, providerUrl });
   const { access, gateways, workers } = deployment;
-  const devices: BenchDevice[] = await enrolDevices(access, lanesOf(context));
+  // Each gateway has the same to do at once: what shares a system call or a read then costs the same.
+  const lanes = context.plan.throughput.concurrency * each;
+  const devices: BenchDevice[] = await enrolDevices(access, lanes);
   const gatewayUrls = gateways.map(({ url }) => url);
   const name = `${each} of each`;
   await load.call("openVerifications", { name, access, devices, gatewayUrls, provider: "twilio" });
@@ -79,21 +83,19 @@ async function openDeployment(
   await load.call("runVerifications", {
     name,
     seconds: context.plan.throughput.warmUpSeconds * each,
-    concurrency: lanesOf(context),
+    concurrency: lanes,
   });
   const processes = [...gateways, ...workers];
   const lifts = processes.map(({ pid }) => limitShare(pid, context.plan.shares.percentOfCore));
   // Lifted last, when the processes are gone: a group can only be removed empty.
   for (const lift of lifts) if (lift !== undefined) process.once("exit", lift);
-  return { name, deployment, limited: lifts.every((lift) => lift !== undefined), processes: processes.length };
+  return { name, lanes, deployment, limited: lifts.every((lift) => lift !== undefined), processes: processes.length };
 }
 
-const lanesOf = (context: FigureContext): number => context.plan.throughput.concurrency;
-
 async function measure(context: FigureContext, load: RemoteCalls, opened: Opened): Promise<Measured> {
-  const { name, deployment } = opened;
+  const { name, lanes, deployment } = opened;
   const pids = [...deployment.gateways, ...deployment.workers].map(({ pid }) => pid);
-  const run = { name, seconds: context.plan.shares.seconds, concurrency: lanesOf(context) };
+  const run = { name, seconds: context.plan.shares.seconds, concurrency: lanes };
   const { result, cpuMs } = await spentMs(pids, () =>
     load.call<{ done: number; seconds: number }>("runVerifications", run),
   );

@@ -2,12 +2,11 @@ import { hash } from "node:crypto";
 import { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, ratePrefix } from "../redis/keys.ts";
-import { CallsealError } from "../verification/errors.ts";
+import { RateLimited } from "./rate-limited.ts";
 
 export type LimitName =
   | "sessions-key"
   | "sessions-ani"
-  | "polls"
   | "wrong-dids"
   | "offers"
   | "enrolments"
@@ -17,7 +16,6 @@ export type LimitName =
 const windowSeconds: Readonly<Record<LimitName, number>> = {
   "sessions-key": 60,
   "sessions-ani": 60,
-  polls: 60,
   "wrong-dids": 600,
   offers: 600,
   enrolments: 3600,
@@ -75,24 +73,12 @@ export class RateLimits {
   }
 }
 
-/** `first` is true for the first refusal of a window: the one that is worth an event. */
-export class RateLimited extends CallsealError {
-  readonly first: boolean;
-
-  constructor(state: RateLimiterRes, most: number) {
-    super("rate_limited", {
-      detail: "Too many requests of this kind. Wait as long as Retry-After says.",
-      retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
-    });
-    this.first = state.consumedPoints === most + 1;
-  }
-}
-
 /** Phone numbers and addresses are limited, and none of them is in a key name. */
 function hashKey(key: string): string {
   return hash("sha256", key, "base64url");
 }
 
 function asRateLimited(error: unknown, most: number): unknown {
-  return error instanceof RateLimiterRes ? new RateLimited(error, most) : error;
+  if (!(error instanceof RateLimiterRes)) return error;
+  return new RateLimited({ first: error.consumedPoints === most + 1, msLeft: error.msBeforeNext });
 }

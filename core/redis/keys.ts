@@ -8,6 +8,7 @@ import { createHmac, hash } from "node:crypto";
  * |---|---|---|
  * | `…:{p<n>}:call:<h>` | hash | `retention.callSeconds` after the last session |
  * | `…:{p<n>}:call:<h>:<generation>` | hash | its TTL and `retention.sessionSeconds` |
+ * | `…:{p<n>}:rate:polls:<h>:<generation>` | string | 1 minute after the first poll |
  * | `…:{p<n>}:outbox` | stream | registered data, bounded in length |
  * | `…:{p<n>}:readers` | hash | registered data: how far each group of consumers is |
  * | `…:{p<n>}:audit` | stream | registered data, removed only by `callseal audit prune` |
@@ -54,6 +55,7 @@ export function partitionOf(id: string, partitions: number): number {
 export interface SessionKeys {
   call: string;
   session: string;
+  polls: string;
   outbox: string;
   due: string;
   owed: string;
@@ -67,6 +69,7 @@ export function callKeys(keyspace: Keyspace, callHash: string): Omit<SessionKeys
     outbox: `${base}:outbox`,
     due: `${base}:due`,
     owed: `${base}:owed`,
+    polls: `${base}:rate:polls:${callHash}`,
     channel: `${base}:status:${callHash}`,
   };
 }
@@ -76,7 +79,8 @@ export function sessionKeys(keyspace: Keyspace, sessionId: string): SessionKeys 
   const id = parseSessionId(sessionId);
   if (!id) throw new RangeError("not a session id");
   const keys = callKeys(keyspace, id.callHash);
-  return { ...keys, session: `${keys.call}:${id.generation}`, channel: `${keys.channel}:${id.generation}` };
+  const of = (key: string) => `${key}:${id.generation}`;
+  return { ...keys, session: of(keys.call), polls: of(keys.polls), channel: of(keys.channel) };
 }
 
 export function partitionBase(keyspace: Keyspace, partition: number): string {

@@ -5,6 +5,7 @@ import type { Cluster, Redis } from "ioredis";
 export const scripts = {
   create_session: 4,
   read_session: 1,
+  poll_session: 2,
   read_call: 1,
   claim_session: 1,
   confirm_session: 5,

@@ -1,3 +1,4 @@
+import { RateLimited } from "../limits/rate-limited.ts";
 import type { ProviderName } from "../verification/provider-name.ts";
 import type { Session, VerificationMethod } from "../verification/session.ts";
 import { callKeys, hashCall, type Keyspace, sessionKeys } from "./keys.ts";
@@ -66,6 +67,7 @@ export interface ProofOfDecision {
 }
 
 export type CreateOutcome = "created" | "existing" | "session_terminal" | "reissue_exhausted";
+export type PollOutcome = "found" | "rate_limited" | "not_found";
 export type ClaimOutcome = "claimed" | "wrong_did" | "expired" | "subject_mismatch" | "spent";
 export type DecideOutcome =
   | "confirmed"
@@ -79,7 +81,7 @@ export type DecideOutcome =
   | "session_terminal"
   | "late_confirmation";
 
-type Reply = [outcome: string, record?: string, now?: string, extra?: string];
+type Reply = [outcome: string, record?: string, now?: string, extra?: string, more?: string];
 
 /** A script's answer: what happened, and the session as it stands after it (absent when there is none). */
 export interface Result<Outcome extends string> {
@@ -130,6 +132,20 @@ export class SessionStore {
   async read(sessionId: string, tenant: string | undefined): Promise<Session | undefined> {
     const { session } = sessionKeys(this.#keyspace, sessionId);
     return readReply(await this.#run("read_session", [session], [tenant ?? ""])).session;
+  }
+
+  /** Reads a tenant's session and counts the reading; past `most` in a minute the session comes with the refusal. */
+  async poll(
+    sessionId: string,
+    poll: { tenant: string; most: number },
+  ): Promise<Result<PollOutcome> & { refusal?: RateLimited }> {
+    const keys = sessionKeys(this.#keyspace, sessionId);
+    const reply = (await this.#run("poll_session", [keys.session, keys.polls], [poll.tenant, poll.most])) as Reply;
+    const result = readReply<PollOutcome>(reply);
+    if (result.outcome !== "rate_limited") return result;
+    const [, , , counted, msLeft] = reply;
+    const refusal = new RateLimited({ first: Number(counted) === poll.most + 1, msLeft: Number(msLeft) });
+    return { ...result, refusal };
   }
 
   async readLatest(call: CallRef): Promise<Session | undefined> {

@@ -1,4 +1,4 @@
-import { RateLimited } from "../../core/limits/rate-limits.ts";
+import { RateLimited } from "../../core/limits/rate-limited.ts";
 import type { ErrorCode } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";

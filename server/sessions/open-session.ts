@@ -1,5 +1,5 @@
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
-import { RateLimited } from "../../core/limits/rate-limits.ts";
+import { RateLimited } from "../../core/limits/rate-limited.ts";
 import type { CreateOutcome } from "../../core/redis/session-store.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import type { ApiKeyHolder } from "../../core/tenants/tenant-directory.ts";

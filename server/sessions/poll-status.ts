@@ -1,5 +1,4 @@
 import type { Request, Response } from "express";
-import { RateLimited } from "../../core/limits/rate-limits.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { isTerminal, type Session } from "../../core/verification/session.ts";
@@ -25,8 +24,8 @@ export async function pollStatus(
   http: { request: Request; response: Response },
 ): Promise<Session> {
   const requestedSeconds = requestedWaitSeconds(http.request);
-  const counted = countPoll(context, poll);
-  const [session, refusal] = await Promise.all([context.sessions.read(poll.sessionId, poll.tenant.id), counted]);
+  const counted = { tenant: poll.tenant.id, most: poll.tenant.limits.pollsPerMinutePerSession };
+  const { session, refusal } = await context.sessions.poll(poll.sessionId, counted);
   if (!session) throw new CallsealError("not_found", { detail: "There is no such session." });
   if (refusal) {
     if (refusal.first) recordRefusal(context, poll, session);
@@ -42,17 +41,6 @@ export async function pollStatus(
   if (refused) http.response.set("Retry-After", String(context.admission.polls.refusal().retryAfterSeconds));
   if (!release) return session;
   return waitForEnd(context, { ...poll, session, waitMs: waitSeconds * 1000, release }, http.response);
-}
-
-/** Counts for the poller's own tenant, so that nobody uses up what another tenant's session may be asked. */
-async function countPoll(context: GatewayContext, poll: Poll): Promise<RateLimited | undefined> {
-  const { tenant, sessionId } = poll;
-  try {
-    await context.limits.consume("polls", `${tenant.id}:${sessionId}`, tenant.limits.pollsPerMinutePerSession);
-  } catch (error) {
-    if (error instanceof RateLimited) return error;
-    throw error;
-  }
 }
 
 function recordRefusal(context: GatewayContext, poll: Poll, session: Session): void {

@@ -56,6 +56,7 @@ describe("a used database", () => {
     await liveADay(core);
     const owing = await claimedSession(core);
     await core.sessions.decide(owing.proof);
+    await core.sessions.poll(owing.proof.sessionId, { tenant: "acme", most: 1 });
     const rows = readTable(core.keyspace.prefix);
     expect(rows.length).toBeGreaterThan(15);
     const met = new Set<string>();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { sessionKeys } from "../../core/redis/keys.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import { useCore } from "../support/use-core.ts";
+import { newSession } from "../support/verified-call.ts";
 
 const fixture = useCore();
 
@@ -51,20 +53,50 @@ describe("a limit", () => {
     expect(await refusalOf(() => limits.check("wrong-dids", "zid_B", 5))).toBeUndefined();
   });
 
+  test("[C32] polls of a session are counted where it lives: over all gateways, for its own tenant alone, for a minute", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const { session } = await first.sessions.create(newSession({ callId: "polled" }));
+    const { sessionId } = session;
+    for (let turn = 0; turn < 20; turn += 1) {
+      expect(await first.sessions.poll(sessionId, { tenant: "globex", most: 10 })).toMatchObject({
+        outcome: "not_found",
+      });
+    }
+    const race = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        (index % 2 ? first : second).sessions.poll(sessionId, { tenant: "acme", most: 10 }),
+      ),
+    );
+    for (const answer of race) expect(answer.session).toMatchObject({ sessionId, status: "pending" });
+    const refusals = race.flatMap(({ refusal }) => refusal ?? []);
+    expect(refusals).toHaveLength(30);
+    expect(refusals.filter((refusal) => refusal.first)).toHaveLength(1);
+    for (const { code, retryAfterSeconds } of refusals) {
+      expect(code).toBe("rate_limited");
+      expect(retryAfterSeconds).toBeGreaterThanOrEqual(1);
+      expect(retryAfterSeconds).toBeLessThanOrEqual(60);
+    }
+    const { polls } = sessionKeys(first.keyspace, sessionId);
+    expect(await first.redis.pttl(polls)).toBeGreaterThan(0);
+    await first.redis.pexpire(polls, 0);
+    expect(await second.sessions.poll(sessionId, { tenant: "acme", most: 1 })).toMatchObject({ outcome: "found" });
+  });
+
   test("[C32] what is given back may be used again", async () => {
     const { limits } = fixture.open();
-    await limits.consume("polls", "csn_1", 1);
-    expect((await refusalOf(() => limits.consume("polls", "csn_1", 1)))?.code).toBe("rate_limited");
-    await limits.giveBack("polls", "csn_1", 1);
-    await limits.giveBack("polls", "csn_1", 1);
-    expect((await limits.consume("polls", "csn_1", 1)).left).toBe(0);
+    await limits.consume("offers", "csn_1", 1);
+    expect((await refusalOf(() => limits.consume("offers", "csn_1", 1)))?.code).toBe("rate_limited");
+    await limits.giveBack("offers", "csn_1", 1);
+    await limits.giveBack("offers", "csn_1", 1);
+    expect((await limits.consume("offers", "csn_1", 1)).left).toBe(0);
   });
 
   test("[C32] names no number and no address in Redis, and ends with its window", async () => {
     const core = fixture.open();
     await core.limits.consume("sessions-ani", "acme:+14155550000", 10);
     await core.limits.consume("enrolments", "203.0.113.7", 10);
-    await core.limits.giveBack("polls", "csn_1", 10);
+    await core.limits.giveBack("offers", "csn_1", 10);
     const keys = await core.redis.keys(`${core.keyspace.prefix}:*`);
     expect(keys).toHaveLength(3);
     expect(keys.join()).not.toMatch(/4155550000|203\.0/);

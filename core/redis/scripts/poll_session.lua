@@ -3,9 +3,9 @@
 -- KEYS[2] polls: how often it was polled in this window
 -- ARGV[1] tenant: another tenant's session does not exist, and its polls are not counted
 -- ARGV[2] most: polls that the window allows
--- Returns { "found" | "rate_limited" | "not_found", record, now, counted, ms left of the window }; the last for rate_limited alone
+-- Returns { "found" | "rate_limited" | "not_found", record, now, counted, ms left of the window }
 -- Publishes nothing
--- Rejects not_found, rate_limited
+-- Rejects not_found
 local record = load(KEYS[1])
 if not record or record.tenant ~= ARGV[1] then
   return { "not_found" }
@@ -14,8 +14,5 @@ local counted = redis.call("INCR", KEYS[2])
 if counted == 1 then
   redis.call("PEXPIRE", KEYS[2], 60000)
 end
-local now = text(now_ms())
-if counted <= tonumber(ARGV[2]) then
-  return { "found", public(record), now, text(counted) }
-end
-return { "rate_limited", public(record), now, text(counted), text(redis.call("PTTL", KEYS[2])) }
+local outcome = counted <= tonumber(ARGV[2]) and "found" or "rate_limited"
+return { outcome, public(record), text(now_ms()), text(counted), text(redis.call("PTTL", KEYS[2])) }

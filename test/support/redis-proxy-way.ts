@@ -90,15 +90,17 @@ export class RedisProxyWay {
     }
     const dueMs = Math.max(performance.now() + delayMs, this.#late.at(-1)?.dueMs ?? 0);
     this.#late.push({ chunk, dueMs });
-    setTimeout(() => this.#sendLate(), dueMs - performance.now());
+    if (this.#late.length === 1) this.#sendLate();
   }
 
+  /** Sends what is due, and comes again for what is not: a timer counts from when its turn began, so it may be early. */
   #sendLate(): void {
-    // A timer may be a little early.
-    const nowMs = performance.now() + 1;
-    while (!this.#frozen && this.#late[0] !== undefined && this.#late[0].dueMs <= nowMs) {
+    if (this.#frozen) return;
+    while (this.#late[0] !== undefined && this.#late[0].dueMs <= performance.now()) {
       this.#client.write(this.#late.shift()!.chunk);
     }
+    const next = this.#late[0];
+    if (next) setTimeout(() => this.#sendLate(), Math.ceil(next.dueMs - performance.now()));
   }
 }
 

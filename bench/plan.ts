@@ -27,7 +27,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     throughput: { rounds: 4, seconds: 6, warmUpSeconds: 12, concurrency: 32 },
     sockets: { count: 10_000, baseline: 200 },
     waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
-    stored: { rounds: 3, seconds: 5, levels: [1000, 100_000, 1_000_000] },
+    stored: { rounds: 5, seconds: 4, levels: [1000, 100_000, 1_000_000] },
     shares: { rounds: 2, seconds: 6, percentOfCore: 20 },
     coldStart: { rounds: 9 },
     commands: { verifications: 500 },

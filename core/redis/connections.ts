@@ -24,7 +24,7 @@ export interface Connections {
 }
 
 /** Roles that send many commands in one turn of the event loop. */
-const gathering: ReadonlySet<ConnectionRole> = new Set(["commands", "queue", "worker", "outbox"]);
+const gathering: ReadonlySet<ConnectionRole> = new Set(["commands", "subscriber", "queue", "worker", "outbox"]);
 
 const commandTimeoutMs = 2000;
 /** A peer that has said nothing for so long after it was asked is not late but frozen or gone: only a new connection will do. */

@@ -99,11 +99,15 @@ export class StatusChannel {
     }
   }
 
+  /** Left in the next turn: whoever was woken in this one is answered first, and who comes back at once is still heard. */
   #unsubscribe(channel: string): void {
     this.#channels.delete(channel);
-    const done = this.#sharded ? this.#subscriber.sunsubscribe(channel) : this.#subscriber.unsubscribe(channel);
-    // A connection that is gone holds no subscription either.
-    done.catch(() => undefined);
+    setImmediate(() => {
+      if (this.#channels.has(channel)) return;
+      const done = this.#sharded ? this.#subscriber.sunsubscribe(channel) : this.#subscriber.unsubscribe(channel);
+      // A connection that is gone holds no subscription either.
+      done.catch(() => undefined);
+    });
   }
 
   #deliver(channel: string, message: string): void {

@@ -11,7 +11,7 @@
 local kind, zid, nonce = ARGV[1], ARGV[3], ARGV[5]
 local generation = redis.call("HGET", KEYS[1], "generation")
 local session = KEYS[1] .. ":" .. (generation or "0")
-local record = load(session)
+local record, hidden = load(session)
 if not record then
   return { "wrong_did" }
 end
@@ -31,7 +31,7 @@ if record.expectedSubject and record.expectedSubject ~= ARGV[4] then
   return { "subject_mismatch", shown, text(now) }
 end
 local field = "nonce:" .. kind .. ":" .. zid
-local issued = record[field]
+local issued = hidden[field]
 if issued == "spent" then
   if kind == "push" then
     return { "spent", shown, text(now) }

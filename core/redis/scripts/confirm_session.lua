@@ -25,7 +25,7 @@
 local session, outbox = KEYS[1], KEYS[2]
 local zid, decision, jti, nonce = ARGV[2], ARGV[4], ARGV[5], ARGV[9]
 local correlation = ARGV[13]
-local record = load(session)
+local record, hidden = load(session)
 if not record or record.tenant ~= ARGV[1] then
   return { "not_found" }
 end
@@ -42,9 +42,9 @@ local field
 -- "spent" stands in the record where a nonce was, so it is never one.
 if nonce == "spent" then
   return { "invalid_proof", public(record), text(now) }
-elseif record["nonce:push:" .. zid] == nonce then
+elseif hidden["nonce:push:" .. zid] == nonce then
   field = "nonce:push:" .. zid
-elseif record["nonce:did:" .. zid] == nonce and method == "did" then
+elseif hidden["nonce:did:" .. zid] == nonce and method == "did" then
   field = "nonce:did:" .. zid
 else
   return { "invalid_proof", public(record), text(now) }

@@ -11,17 +11,22 @@ local function text(number)
   return string.format("%.0f", number)
 end
 
--- The session's record as a table, or nil.
+-- The session's record as a table, or nil; and what only scripts may see, which has a colon in its name: nonces, turns.
 local function load(key)
   local flat = redis.call("HGETALL", key)
   if #flat == 0 then
     return nil
   end
-  local record = {}
+  local record, hidden = {}, {}
   for i = 1, #flat, 2 do
-    record[flat[i]] = flat[i + 1]
+    local field = flat[i]
+    if string.find(field, ":", 1, true) then
+      hidden[field] = flat[i + 1]
+    else
+      record[field] = flat[i + 1]
+    end
   end
-  return record
+  return record, hidden
 end
 
 -- Writes the fields to the record and to its table alike.
@@ -68,15 +73,9 @@ local function emit_gap(outbox, range, correlation)
   emit(outbox, everyone, "audit_gap", now_ms(), correlation, cjson.encode(range))
 end
 
--- The record as readers get it: what only the claim and confirm scripts may see stays behind.
+-- The record as readers get it.
 local function public(record)
-  local shown = {}
-  for field, value in pairs(record) do
-    if string.sub(field, 1, 6) ~= "nonce:" and string.sub(field, 1, 5) ~= "loop:" then
-      shown[field] = value
-    end
-  end
-  return cjson.encode(shown)
+  return cjson.encode(record)
 end
 
 -- Ends a pending session: writes the terminal fields, forgets its deadline, records the event and tells every waiter.

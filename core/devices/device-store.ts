@@ -42,6 +42,17 @@ export interface DeviceStanding {
   status: DeviceStatus;
   wrongInARow: number;
   offersSinceConfirmation: number;
+  /** Wrong DIDs in the window that limits them, and when it ends (or did), by the clock of Redis. */
+  wrongInWindow: number;
+  windowEndsAtMs: number;
+}
+
+/** A wrong DID that was counted. */
+export interface WrongDidCount {
+  inARow: number;
+  status: DeviceStatus;
+  inWindow: number;
+  windowLeftMs: number;
 }
 
 export interface NewDevice {
@@ -58,8 +69,12 @@ export interface NewDevice {
 
 /** Wrong DIDs in a row that disable a device until it is enrolled again (PROTOCOL §4). */
 export const wrongDidsThatDisable = 100;
+/** How many wrong DIDs its tenant allows a device is counted in this time (PROTOCOL §4). */
+export const wrongDidsWindowMs = 600_000;
 export const activationLifetimeSeconds = 900;
 const tokenMemorySeconds = 120;
+
+const standingCounts = ["wrongInARow", "offersSinceConfirmation", "wrongInWindow", "windowEndsAt"];
 
 /** Persons, their activation codes and their devices. A subject and all that is its own share one partition. */
 export class DeviceStore {
@@ -184,21 +199,22 @@ export class DeviceStore {
 
   async readStanding(deviceId: string): Promise<DeviceStanding> {
     const key = deviceKeys(this.#keyspace, deviceId).device;
-    const [status, wrong, offers] = await this.#redis.hmget(key, "status", "wrongInARow", "offersSinceConfirmation");
+    const [status, ...counts] = await this.#redis.hmget(key, "status", ...standingCounts);
+    const [wrongInARow, offersSinceConfirmation, wrongInWindow, windowEndsAtMs] = counts.map(Number);
     return {
       status: (status ?? "revoked") as DeviceStatus,
-      wrongInARow: Number(wrong ?? 0),
-      offersSinceConfirmation: Number(offers ?? 0),
+      wrongInARow: wrongInARow!,
+      offersSinceConfirmation: offersSinceConfirmation!,
+      wrongInWindow: wrongInWindow!,
+      windowEndsAtMs: windowEndsAtMs!,
     };
   }
 
-  async countWrongDid(deviceId: string): Promise<{ count: number; status: DeviceStatus }> {
+  async countWrongDid(deviceId: string): Promise<WrongDidCount> {
     const key = deviceKeys(this.#keyspace, deviceId).device;
-    const [count, status] = (await this.#run("count_wrong_did", [key], [wrongDidsThatDisable])) as [
-      number,
-      DeviceStatus,
-    ];
-    return { count, status };
+    const reply = await this.#run("count_wrong_did", [key], [wrongDidsThatDisable, wrongDidsWindowMs]);
+    const [inARow, status, inWindow, windowLeftMs] = reply as [number, DeviceStatus, number, number];
+    return { inARow, status, inWindow, windowLeftMs };
   }
 
   /** Counts an offer and returns how many there have been since the device's last confirmation. */

@@ -4,19 +4,11 @@ import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, ratePrefix } from "../redis/keys.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-export type LimitName =
-  | "sessions-key"
-  | "sessions-ani"
-  | "wrong-dids"
-  | "offers"
-  | "enrolments"
-  | "handshakes"
-  | "refusals";
+export type LimitName = "sessions-key" | "sessions-ani" | "offers" | "enrolments" | "handshakes" | "refusals";
 
 const windowSeconds: Readonly<Record<LimitName, number>> = {
   "sessions-key": 60,
   "sessions-ani": 60,
-  "wrong-dids": 600,
   offers: 600,
   enrolments: 3600,
   handshakes: 60,
@@ -46,15 +38,6 @@ export class RateLimits {
   /** Gives one back: what was counted turned out to be none. */
   async giveBack(name: LimitName, key: string, most: number): Promise<void> {
     await this.#limiter(name, most).reward(hashKey(key));
-  }
-
-  /** Throws `rate_limited` when the window is used up already, and counts nothing. */
-  async check(name: LimitName, key: string, most: number): Promise<void> {
-    const limiter = this.#limiter(name, most);
-    // Every confirmation passes here: the count alone is one command, and what is left of the window nearly never asked.
-    if (Number(await this.#redis.get(limiter.getKey(hashKey(key)))) < most) return;
-    const state = await limiter.get(hashKey(key));
-    if (state && state.consumedPoints >= most) throw asRateLimited(state, most);
   }
 
   #limiter(name: LimitName, most: number): RateLimiterRedis {

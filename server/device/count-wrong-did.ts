@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { RateLimited } from "../../core/limits/rate-limited.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { DeviceRequest } from "./device-request.ts";
 
@@ -12,25 +13,24 @@ export async function countWrongDid(
 ): Promise<void> {
   const { tenant, device, correlationId } = guess;
   const { deviceId, subjectId } = device;
-  const { count, status } = await context.devices.countWrongDid(deviceId);
+  const { inARow, status, inWindow, windowLeftMs } = await context.devices.countWrongDid(deviceId);
   const append = (type: "wrong_did" | "wrong_did_burst", more: object = {}) =>
     context.events.append({
       type,
       tenant: tenant.id,
       correlationId,
-      data: { deviceId, subjectId, inARow: count, ...more },
+      data: { deviceId, subjectId, inARow, ...more },
     });
   if (!guess.recorded) await append("wrong_did");
-  const counted = context.limits.consume("wrong-dids", deviceId, tenant.limits.wrongDidsPer10Min);
   if (status === "disabled") {
     context.background.run("device.disable", async () => {
       await append("wrong_did_burst", { disabled: true });
       // The guess has its answer before its socket is closed.
-      await counted.catch(() => undefined);
       await nextTurn();
       context.deviceSockets.disconnect(deviceId);
     });
   }
-  const { left } = await counted;
-  if (left === 0) context.background.run("event.append", () => append("wrong_did_burst"));
+  const most = tenant.limits.wrongDidsPer10Min;
+  if (inWindow > most) throw new RateLimited({ first: inWindow === most + 1, msLeft: windowLeftMs });
+  if (inWindow === most) context.background.run("event.append", () => append("wrong_did_burst"));
 }

@@ -29,10 +29,10 @@ export async function readProof(
   const parsed = decisionPayload.safeParse(payload);
   if (!parsed.success) throw new CallsealError("invalid_proof", { detail: "the payload is { proof }" });
   const { device, tenant, decision } = request;
-  const asked = Promise.all([
-    readStanding(context, request),
-    decision === "confirm" ? requireGuessesLeft(context, request) : undefined,
-  ]);
+  const asked = readStanding(context, request).then((standing) => {
+    if (decision === "confirm") requireGuessesLeft(context, request, standing);
+    return standing;
+  });
   const examine = () =>
     examineProof(parsed.data.proof, {
       device,
@@ -43,7 +43,7 @@ export async function readProof(
       nowMs: context.clock.now(),
     });
   // In the next turn of the event loop: what this one asks of Redis leaves at its end, not after the signature's check.
-  const [[standing], examined] = await Promise.all([asked, nextTurn().then(examine)]);
+  const [standing, examined] = await Promise.all([asked, nextTurn().then(examine)]);
   if ("fault" in examined && examined.beforeKey) throw examined.fault;
   requireActive(standing);
   if ("fault" in examined) throw examined.fault;

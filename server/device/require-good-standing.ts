@@ -1,11 +1,13 @@
 import type { DeviceStanding } from "../../core/devices/device-store.ts";
+import { RateLimited } from "../../core/limits/rate-limited.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { DeviceRequest } from "./device-request.ts";
 
 /** Throws `rate_limited` after too many wrong DIDs, `device_revoked`, `device_disabled`. */
 export async function requireGoodStanding(context: GatewayContext, request: DeviceRequest): Promise<void> {
-  const [standing] = await Promise.all([readStanding(context, request), requireGuessesLeft(context, request)]);
+  const standing = await readStanding(context, request);
+  requireGuessesLeft(context, request, standing);
   requireActive(standing);
 }
 
@@ -20,7 +22,12 @@ export function requireActive({ status }: Pick<DeviceStanding, "status">): void 
 }
 
 /** Throws `rate_limited` when the device's wrong DIDs have used up their window (PROTOCOL §4); `wrong_did_burst` told so. */
-export async function requireGuessesLeft(context: GatewayContext, request: DeviceRequest): Promise<void> {
-  const { tenant, device } = request;
-  await context.limits.check("wrong-dids", device.deviceId, tenant.limits.wrongDidsPer10Min);
+export function requireGuessesLeft(
+  context: Pick<GatewayContext, "clock">,
+  { tenant }: Pick<DeviceRequest, "tenant">,
+  standing: Pick<DeviceStanding, "wrongInWindow" | "windowEndsAtMs">,
+): void {
+  const msLeft = standing.windowEndsAtMs - context.clock.now();
+  if (standing.wrongInWindow < tenant.limits.wrongDidsPer10Min || msLeft <= 0) return;
+  throw new RateLimited({ first: false, msLeft });
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { wrongDidsThatDisable } from "../../core/devices/device-store.ts";
+import { wrongDidsThatDisable, wrongDidsWindowMs } from "../../core/devices/device-store.ts";
 import { activationKey, deviceKeys, subjectKeys } from "../../core/redis/keys.ts";
 import type { Core } from "../support/open-core.ts";
 import { useCore } from "../support/use-core.ts";
+import { redisNowMs } from "../support/verified-call.ts";
 
 const fixture = useCore();
 
@@ -144,7 +145,11 @@ describe("a device", () => {
   test("[C35] that nobody enrolled stands as revoked, and counting for it makes no record", async () => {
     const core = fixture.open();
     expect((await core.devices.readStanding("zid_unknown")).status).toBe("revoked");
-    expect(await core.devices.countWrongDid("zid_unknown")).toEqual({ count: 0, status: "revoked" });
+    expect(await core.devices.countWrongDid("zid_unknown")).toMatchObject({
+      inARow: 0,
+      status: "revoked",
+      inWindow: 0,
+    });
     expect(await core.redis.keys("*")).toEqual([]);
   });
 
@@ -157,9 +162,9 @@ describe("a device", () => {
         (index % 2 ? first : second).devices.countWrongDid(deviceId),
       ),
     );
-    expect(new Set(counts.map(({ count }) => count)).size).toBe(99);
+    expect(new Set(counts.map(({ inARow }) => inARow)).size).toBe(99);
     expect((await first.devices.readStanding(deviceId)).status).toBe("active");
-    expect(await first.devices.countWrongDid(deviceId)).toEqual({ count: 100, status: "disabled" });
+    expect(await first.devices.countWrongDid(deviceId)).toMatchObject({ inARow: 100, status: "disabled" });
     expect((await second.devices.readStanding(deviceId)).status).toBe("disabled");
   });
 
@@ -169,12 +174,37 @@ describe("a device", () => {
     for (let time = 0; time < 99; time += 1) await core.devices.countWrongDid(deviceId);
     await core.devices.countOffer(deviceId);
     await core.devices.noteConfirmation(deviceId);
-    expect(await core.devices.readStanding(deviceId)).toEqual({
+    expect(await core.devices.readStanding(deviceId)).toMatchObject({
       status: "active",
       wrongInARow: 0,
       offersSinceConfirmation: 0,
     });
-    expect((await core.devices.countWrongDid(deviceId)).count).toBe(1);
+    expect((await core.devices.countWrongDid(deviceId)).inARow).toBe(1);
+  });
+
+  test("[C32] has its wrong DIDs counted in a window, over all gateways, until it ends; looking counts nothing", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const { deviceId } = await enrolledDevice(first);
+    const before = await redisNowMs(first);
+    const counts = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const { devices } = index % 2 ? first : second;
+        await devices.readStanding(deviceId);
+        return devices.countWrongDid(deviceId);
+      }),
+    );
+    expect(counts.map(({ inWindow }) => inWindow).sort((a, b) => a - b)).toEqual(counts.map((_, index) => index + 1));
+    for (const { windowLeftMs } of counts) {
+      expect(windowLeftMs).toBeGreaterThan(wrongDidsWindowMs - 10_000);
+      expect(windowLeftMs).toBeLessThanOrEqual(wrongDidsWindowMs);
+    }
+    await first.devices.noteConfirmation(deviceId);
+    const standing = await first.devices.readStanding(deviceId);
+    expect(standing).toMatchObject({ wrongInARow: 0, wrongInWindow: 20 });
+    expect(standing.windowEndsAtMs).toBeGreaterThanOrEqual(before + wrongDidsWindowMs);
+    await first.redis.hset(deviceKeys(first.keyspace, deviceId).device, "windowEndsAt", await redisNowMs(first));
+    expect(await second.devices.countWrongDid(deviceId)).toMatchObject({ inARow: 1, inWindow: 1 });
   });
 
   test("[C36] that is revoked stays revoked, not disabled", async () => {

@@ -4,11 +4,9 @@ import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, ratePrefix } from "../redis/keys.ts";
 import { RateLimited } from "./rate-limited.ts";
 
-export type LimitName = "sessions-key" | "sessions-ani" | "offers" | "enrolments" | "handshakes" | "refusals";
+export type LimitName = "offers" | "enrolments" | "handshakes" | "refusals";
 
 const windowSeconds: Readonly<Record<LimitName, number>> = {
-  "sessions-key": 60,
-  "sessions-ani": 60,
   offers: 600,
   enrolments: 3600,
   handshakes: 60,
@@ -35,11 +33,6 @@ export class RateLimits {
     }
   }
 
-  /** Gives one back: what was counted turned out to be none. */
-  async giveBack(name: LimitName, key: string, most: number): Promise<void> {
-    await this.#limiter(name, most).reward(hashKey(key));
-  }
-
   #limiter(name: LimitName, most: number): RateLimiterRedis {
     const id = `${name}:${most}`;
     let limiter = this.#limiters.get(id);
@@ -56,7 +49,7 @@ export class RateLimits {
   }
 }
 
-/** Phone numbers and addresses are limited, and none of them is in a key name. */
+/** Addresses are limited, and none of them is in a key name. */
 function hashKey(key: string): string {
   return hash("sha256", key, "base64url");
 }

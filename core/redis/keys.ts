@@ -18,6 +18,7 @@ import { createHmac, hash } from "node:crypto";
  * | `…:{p<n>}:activation:<hash>` | hash | 15 minutes |
  * | `…:{did:<tenant>}:code:<did>` | string | the session's TTL and 30 s |
  * | `…:{did:<tenant>}:live:<digits>` | sorted set | 10 minutes after the last code |
+ * | `…:{did:<tenant>}:rate:sessions-key:<hash>`, `…:{did:<tenant>}:rate:sessions-ani:<hash>` | string | 1 minute after the first creation |
  * | `…:phone:<hash>` | set | registered data |
  * | `…:{p<n>}:wait` | string | 1 minute, with replicas configured |
  * | `…:{p<n>}:offers:<zid>` | set | as long as the newest offer |
@@ -98,9 +99,25 @@ export function outboxKeys(keyspace: Keyspace, partition: number) {
   };
 }
 
-export function didKeys(keyspace: Keyspace, tenant: string): { codes: string; live: string } {
+export interface DidKeys {
+  codes: string;
+  live: string;
+}
+
+export function didKeys(keyspace: Keyspace, tenant: string): DidKeys {
   const base = `${keyspace.prefix}:{did:${tenant}}`;
   return { codes: `${base}:code`, live: `${base}:live` };
+}
+
+/** Who creates sessions, counted beside the tenant's codes; neither a key's id nor a number is in a key name. */
+export function creationKeys(
+  keyspace: Keyspace,
+  tenant: string,
+  by: { keyId: string; ani: string },
+): { byKey: string; byAni: string } {
+  const base = `${keyspace.prefix}:{did:${tenant}}:rate`;
+  const hashed = (text: string) => hash("sha256", text, "base64url");
+  return { byKey: `${base}:sessions-key:${hashed(by.keyId)}`, byAni: `${base}:sessions-ani:${hashed(by.ani)}` };
 }
 
 /** A subject, its devices and its activation codes live in the subject's partition; their ids are drawn to fit it. */

@@ -1,5 +1,6 @@
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import { RateLimited } from "../../core/limits/rate-limited.ts";
+import type { Creation } from "../../core/redis/did-index.ts";
 import type { CreateOutcome } from "../../core/redis/session-store.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import type { ApiKeyHolder } from "../../core/tenants/tenant-directory.ts";
@@ -55,67 +56,56 @@ async function openOnce(
   request: SessionRequest & { correlationId: string; callHash: string },
 ): Promise<Opened> {
   const { tenant } = holder;
-  const limited: Limited[] = [
-    { name: "sessions-key", key: `${tenant.id}:${holder.keyId}`, most: tenant.limits.sessionsPerMinutePerKey },
-  ];
-  if (request.ani !== undefined) {
-    limited.push({
-      name: "sessions-ani",
-      key: `${tenant.id}:${request.ani}`,
-      most: tenant.limits.sessionsPerMinutePerAni,
-    });
-  }
-  const known = await consumeOrFind(context, limited, { ...request, tenant: tenant.id });
-  if (known) return { created: false, session: known };
+  const creation: Creation = {
+    keyId: holder.keyId,
+    mostByKey: tenant.limits.sessionsPerMinutePerKey,
+    ani: request.ani,
+    mostByAni: tenant.limits.sessionsPerMinutePerAni,
+  };
+  const reserved = await reserveOrFind(context, tenant, { ...request, creation });
+  if ("known" in reserved) return { created: false, session: reserved.known };
 
-  const ttlMs = tenant.policy.ttlSeconds * 1000;
-  const did = await context.dids.reserve(tenant.id, request.callHash, { policy: tenant.policy, ttlMs });
+  const { did } = reserved;
   const result = await createSession(context, tenant, { ...request, did });
   context.metrics.sessionsOpened.inc({ tenant: tenant.id, provider: request.provider, outcome: result.outcome });
   if (result.outcome !== "created") {
-    context.background.run("did.release", () => context.dids.release(tenant.id, request.callHash, did));
-    giveBack(context, limited);
+    release(context, tenant, { callHash: request.callHash, code: did, creation });
   }
   return present(context, tenant, result);
 }
 
-type Limited = { name: "sessions-key" | "sessions-ani"; key: string; most: number };
-
-/** Counts the creation; a repeat for a call that has its session already is no new one, even past the limit. */
-async function consumeOrFind(
+/** Counts the creation and reserves its code; a repeat for a call that has its session is none, even past the limit. */
+async function reserveOrFind(
   context: GatewayContext,
-  limited: Limited[],
-  request: SessionRequest & { tenant: string; correlationId: string },
-): Promise<Session | undefined> {
-  const refusals: RateLimited[] = [];
-  await Promise.all(
-    limited.map(({ name, key, most }) =>
-      context.limits.consume(name, key, most).catch((error: unknown) => {
-        if (!(error instanceof RateLimited)) throw error;
-        refusals.push(error);
-      }),
-    ),
-  );
-  const [refusal] = refusals;
-  if (!refusal) return undefined;
-  const session = await context.sessions.readLatest(request);
-  if (session && (session.status === "pending" || !request.reissue)) {
-    giveBack(context, limited);
-    return session;
+  tenant: Tenant,
+  request: SessionRequest & { callHash: string; correlationId: string; creation: Creation },
+): Promise<{ did: string } | { known: Session }> {
+  const { callHash, correlationId, creation } = request;
+  try {
+    const ttlMs = tenant.policy.ttlSeconds * 1000;
+    return { did: await context.dids.reserve(tenant.id, callHash, { policy: tenant.policy, ttlMs, creation }) };
+  } catch (error) {
+    if (!(error instanceof RateLimited)) throw error;
+    const session = await context.sessions.readLatest({ ...request, tenant: tenant.id });
+    if (session && (session.status === "pending" || !request.reissue)) {
+      release(context, tenant, { callHash, creation });
+      return { known: session };
+    }
+    if (error.first) {
+      const data = { limit: "sessions", ani: maskNumber(request.ani) };
+      recordRateLimit(context, { tenant: tenant.id, correlationId, data });
+    }
+    throw error;
   }
-  if (refusals.some(({ first }) => first)) {
-    const { tenant, correlationId } = request;
-    const data = { limit: "sessions", ani: maskNumber(request.ani) };
-    recordRateLimit(context, { tenant, correlationId, data });
-  }
-  throw refusal;
 }
 
-/** What was counted opened nothing. */
-function giveBack(context: GatewayContext, limited: Limited[]): void {
-  context.background.run("limit.give-back", () =>
-    Promise.all(limited.map(({ name, key, most }) => context.limits.giveBack(name, key, most))),
-  );
+/** What was counted and reserved opened nothing. */
+function release(
+  context: GatewayContext,
+  tenant: Tenant,
+  taken: { callHash: string; code?: string; creation: Creation },
+): void {
+  context.background.run("did.release", () => context.dids.release(tenant.id, taken.callHash, taken));
 }
 
 function createSession(

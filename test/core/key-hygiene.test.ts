@@ -151,9 +151,9 @@ describe("the index of codes", () => {
     expect(code).toMatch(/^\d{8}$/);
     expect(await dids.find("acme", code)).toBe("call-1");
     expect(await dids.find("globex", code)).toBeUndefined();
-    await dids.release("acme", "call-2", code);
+    await dids.release("acme", "call-2", { code });
     expect(await dids.find("acme", code)).toBe("call-1");
-    await dids.release("acme", "call-1", code);
+    await dids.release("acme", "call-1", { code });
     expect(await dids.find("acme", code)).toBeUndefined();
   });
 });

@@ -22,7 +22,7 @@ describe("a limit", () => {
     const second = fixture.open({ prefix: first.keyspace.prefix });
     const race = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
-        refusalOf(() => (index % 2 ? first : second).limits.consume("sessions-ani", "acme:+14155550000", 10)),
+        refusalOf(() => (index % 2 ? first : second).limits.consume("enrolments", "203.0.113.7", 10)),
       ),
     );
     const refusals = race.filter((refusal) => refusal !== undefined);
@@ -30,8 +30,8 @@ describe("a limit", () => {
     for (const { code, retryAfterSeconds, message } of refusals) {
       expect(code).toBe("rate_limited");
       expect(retryAfterSeconds).toBeGreaterThanOrEqual(1);
-      expect(retryAfterSeconds).toBeLessThanOrEqual(60);
-      expect(message).not.toContain("4155550000");
+      expect(retryAfterSeconds).toBeLessThanOrEqual(3600);
+      expect(message).not.toContain("203.0");
     }
   });
 
@@ -73,23 +73,12 @@ describe("a limit", () => {
     expect(await second.sessions.poll(sessionId, { tenant: "acme", most: 1 })).toMatchObject({ outcome: "found" });
   });
 
-  test("[C32] what is given back may be used again", async () => {
-    const { limits } = fixture.open();
-    await limits.consume("offers", "csn_1", 1);
-    expect((await refusalOf(() => limits.consume("offers", "csn_1", 1)))?.code).toBe("rate_limited");
-    await limits.giveBack("offers", "csn_1", 1);
-    await limits.giveBack("offers", "csn_1", 1);
-    expect((await limits.consume("offers", "csn_1", 1)).left).toBe(0);
-  });
-
-  test("[C32] names no number and no address in Redis, and ends with its window", async () => {
+  test("[C32] names no address in Redis, and ends with its window", async () => {
     const core = fixture.open();
-    await core.limits.consume("sessions-ani", "acme:+14155550000", 10);
     await core.limits.consume("enrolments", "203.0.113.7", 10);
-    await core.limits.giveBack("offers", "csn_1", 10);
     const keys = await core.redis.keys(`${core.keyspace.prefix}:*`);
-    expect(keys).toHaveLength(3);
-    expect(keys.join()).not.toMatch(/4155550000|203\.0/);
+    expect(keys).toHaveLength(1);
+    expect(keys.join()).not.toContain("203.0");
     for (const key of keys) expect(await core.redis.pttl(key)).toBeGreaterThan(0);
   });
 });

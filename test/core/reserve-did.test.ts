@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { didKeys } from "../../core/redis/keys.ts";
+import { RateLimited } from "../../core/limits/rate-limited.ts";
+import { type Creation, DidIndex } from "../../core/redis/did-index.ts";
+import { creationKeys, didKeys } from "../../core/redis/keys.ts";
 import type { Core } from "../support/open-core.ts";
 import { useCore } from "../support/use-core.ts";
 import { redisNowMs } from "../support/verified-call.ts";
@@ -13,16 +15,23 @@ interface Reservation {
   graceMs?: number;
 }
 
+function keysOf(core: Core, tenant = "acme"): string[] {
+  const { codes, live } = didKeys(core.keyspace, tenant);
+  const { byKey, byAni } = creationKeys(core.keyspace, tenant, { keyId: "ivr", ani: "" });
+  return [codes, live, byKey, byAni];
+}
+
 /** Each candidate is `[code, how many codes of its length may be live]`. */
 async function reserve(core: Core, candidates: [code: string, limit: number][], options: Reservation = {}) {
-  const { codes, live } = didKeys(core.keyspace, options.tenant ?? "acme");
   const times = [options.ttlMs ?? 60_000, options.graceMs ?? 30_000];
-  return await core.run("reserve_did", [codes, live], [options.owner ?? "owner", ...times, ...candidates.flat()]);
+  const uncounted = [0, 0];
+  const args = [options.owner ?? "owner", ...times, ...uncounted, ...candidates.flat()];
+  const [outcome, code] = (await core.run("reserve_did", keysOf(core, options.tenant), args)) as string[];
+  return outcome === "reserved" ? code! : "";
 }
 
 async function release(core: Core, owner: string, code: string) {
-  const { codes, live } = didKeys(core.keyspace, "acme");
-  return await core.run("release_did", [codes, live], [owner, code]);
+  return await core.run("release_did", keysOf(core), [owner, code]);
 }
 
 /** Moves the live codes of a length to `agoMs` before now, as if their time were over. */
@@ -115,8 +124,8 @@ describe("a crowded space", () => {
         ]),
       ),
     );
-    expect(race.filter((code) => (code as string).length === 6)).toHaveLength(20);
-    expect(race.filter((code) => (code as string).length === 7)).toHaveLength(40);
+    expect(race.filter((code) => code.length === 6)).toHaveLength(20);
+    expect(race.filter((code) => code.length === 7)).toHaveLength(40);
   });
 
   test("[C16] a code in its grace is no longer live, but it is not given out again", async () => {
@@ -141,5 +150,65 @@ describe("giving back", () => {
     expect(await release(core, "first", "111111")).toBe(1);
     expect(await release(core, "first", "111111")).toBe(0);
     expect(await reserve(core, [["111111", 1]], { owner: "second" })).toBe("111111");
+  });
+});
+
+describe("the limits of creations", () => {
+  const ttlMs = 60_000;
+  const policy = { didDigits: 6, didCheckDigit: false };
+  const creation: Creation = { keyId: "ivr-key", mostByKey: 1000, ani: "+14155550000", mostByAni: 10 };
+  const openIndex = (core: Core) => new DidIndex(core.redis, core.run, core.keyspace);
+  /** The code, or the refusal. */
+  const attempt = (dids: DidIndex, by: Creation, call = "call-1") =>
+    dids.reserve("acme", call, { policy, ttlMs, creation: by }).catch((error: unknown) => error as RateLimited);
+  const refusalsOf = (race: (string | RateLimited)[]) => race.filter((one) => one instanceof RateLimited);
+
+  test("[C32] hold over all gateways: of 40 from one number as many as are allowed have a code, and one refusal is the first", async () => {
+    const first = fixture.open();
+    const second = fixture.open({ prefix: first.keyspace.prefix });
+    const indexes = [openIndex(first), openIndex(second)];
+    const race = await Promise.all(Array.from({ length: 40 }, (_, at) => attempt(indexes[at % 2]!, creation)));
+    const refusals = refusalsOf(race);
+    expect(refusals).toHaveLength(30);
+    expect(refusals.filter((refusal) => refusal.first)).toHaveLength(1);
+    for (const { code, retryAfterSeconds, message } of refusals) {
+      expect(code).toBe("rate_limited");
+      expect(retryAfterSeconds).toBeGreaterThanOrEqual(1);
+      expect(retryAfterSeconds).toBeLessThanOrEqual(60);
+      expect(message).not.toContain("4155550000");
+    }
+    const keys = await first.redis.keys("*");
+    expect(keys.filter((key) => key.includes(":code:"))).toHaveLength(10);
+    const windows = keys.filter((key) => key.includes(":rate:"));
+    expect(windows).toHaveLength(2);
+    expect(windows.join()).not.toMatch(/4155550000|ivr-key/);
+    for (const window of windows) expect(await first.redis.pttl(window)).toBeGreaterThan(0);
+  });
+
+  test("[C32] are of each key, number and tenant alone, and a withheld number has none", async () => {
+    const dids = openIndex(fixture.open());
+    const narrow = { ...creation, mostByKey: 3, mostByAni: 1 };
+    expect(await attempt(dids, narrow)).toMatch(/^\d{6}$/);
+    expect(await attempt(dids, narrow)).toBeInstanceOf(RateLimited);
+    expect(await dids.reserve("globex", "call-1", { policy, ttlMs, creation: narrow })).toMatch(/^\d{6}$/);
+    expect(await attempt(dids, { ...narrow, ani: undefined })).toMatch(/^\d{6}$/);
+    expect(await attempt(dids, { ...narrow, ani: "+14155550001" })).toBeInstanceOf(RateLimited);
+    expect(await attempt(dids, { ...narrow, ani: undefined, keyId: "another" })).toMatch(/^\d{6}$/);
+    expect(await attempt(dids, { ...narrow, ani: "+14155550001", keyId: "another" })).toBeInstanceOf(RateLimited);
+  });
+
+  test("[C32] get back what opened nothing, and never more than was counted", async () => {
+    const dids = openIndex(fixture.open());
+    const single = { ...creation, mostByKey: 1, mostByAni: 1 };
+    const code = await attempt(dids, single);
+    expect(refusalsOf([await attempt(dids, single)])).toHaveLength(1);
+    await dids.release("acme", "call-1", { creation: single });
+    expect(await dids.find("acme", String(code))).toBe("call-1");
+    for (let time = 0; time < 3; time += 1) {
+      await dids.release("acme", "call-1", { code: String(code), creation: single });
+    }
+    expect(await dids.find("acme", String(code))).toBeUndefined();
+    expect(await attempt(dids, single)).toMatch(/^\d{6}$/);
+    expect(await attempt(dids, single)).toBeInstanceOf(RateLimited);
   });
 });

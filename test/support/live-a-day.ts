@@ -44,7 +44,7 @@ export async function liveADay(core: Core): Promise<LivedDay> {
   }
   const pending = await openSession(core);
   await core.sessions.endCall(pending.sessionId, { tenant: "acme", correlationId: "corr", event: {} });
-  await core.limits.consume("sessions-key", "acme:ivr", 6000);
+  await core.limits.consume("handshakes", deviceId, 60);
   await core.events.append({ type: "degraded", tenant: "acme", correlationId: "corr-degraded" });
   await recordTheDay(core);
   return { subjectId, deviceId, confirmed, sessions: [confirmed, canceled, late, reissued.session, pending] };
@@ -74,9 +74,10 @@ async function openSession(core: Core): Promise<Session> {
   const session = newSession();
   const callHash = core.sessions.callHash(session);
   const policy = { didDigits: 6, didCheckDigit: true };
-  const did = await dids.reserve("acme", callHash, { policy, ttlMs: 60_000 });
+  const creation = { keyId: "ivr", mostByKey: 6000, ani: "+14155550000", mostByAni: 1000 };
+  const did = await dids.reserve("acme", callHash, { policy, ttlMs: 60_000, creation });
   const spare = await dids.reserve("acme", callHash, { policy, ttlMs: 60_000 });
-  await dids.release("acme", callHash, spare);
+  await dids.release("acme", callHash, { code: spare });
   const created = await core.sessions.create({ ...session, did });
   if ((await dids.find("acme", did)) !== callHash) throw new Error("the code does not lead to its call");
   return created.session;

@@ -10,9 +10,6 @@ local record = load(KEYS[1])
 if not record or record.tenant ~= ARGV[1] then
   return { "not_found" }
 end
-local counted = redis.call("INCR", KEYS[2])
-if counted == 1 then
-  redis.call("PEXPIRE", KEYS[2], 60000)
-end
+local counted = count_in_minute(KEYS[2])
 local outcome = counted <= tonumber(ARGV[2]) and "found" or "rate_limited"
 return { outcome, public(record), text(now_ms()), text(counted), text(redis.call("PTTL", KEYS[2])) }

@@ -30,7 +30,7 @@ function usedNumbers(body: string[], word: "KEYS" | "ARGV"): number[] {
 }
 
 const writes =
-  /\b(write|emit|finish)\(|redis\.call\(\s*"(HSET|HSETNX|HINCRBY|HDEL|SET|DEL|ZADD|ZREM\w*|SADD|SREM|XADD|PEXPIRE|EXPIRE|INCR)"/;
+  /\b(write|emit|finish|count_in_minute)\(|redis\.call\(\s*"(HSET|HSETNX|HINCRBY|HDEL|SET|DEL|ZADD|ZREM\w*|SADD|SREM|XADD|PEXPIRE|EXPIRE|INCR|DECR)"/;
 
 /** Top-level statements: an `if … end` or `for … end` is one. */
 function statements(body: string[]): string[] {

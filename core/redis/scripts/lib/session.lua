@@ -40,6 +40,15 @@ local function write(key, record, fields)
   redis.call("HSET", key, unpack(flat))
 end
 
+-- Counts one in the minute that begins with the first, and returns how many there have been in it.
+local function count_in_minute(key)
+  local counted = redis.call("INCR", key)
+  if counted == 1 then
+    redis.call("PEXPIRE", key, 60000)
+  end
+  return counted
+end
+
 -- "pending", a terminal status, or "timeout" for a pending session whose time is over.
 local function status_at(record, now)
   if record.status == "pending" and now >= tonumber(record.expiresAt) then

@@ -7,8 +7,11 @@ import { claim, claimedSession, eventsOf, expire, newSession, proofFor, recordOf
 
 const fixture = useCore();
 
+let lastDid = 222_222;
+/** With a code of its own, as every creation reserves one. */
 function again(core: Core, callId: string, overrides: Partial<NewSession> = {}) {
-  return core.sessions.create(newSession({ callId, reissue: true, did: "222222", ...overrides }));
+  lastDid += 1;
+  return core.sessions.create(newSession({ callId, reissue: true, did: String(lastDid), ...overrides }));
 }
 
 describe("creating", () => {
@@ -45,6 +48,18 @@ describe("creating", () => {
     expect(race.filter(({ outcome }) => outcome === "created")).toHaveLength(1);
     expect(new Set(race.map((result) => result.session.sessionId)).size).toBe(1);
     expect(race[0]!.session.generation).toBe(2);
+  });
+
+  test("[C12] a creation that is done again with its own code is the same creation, once", async () => {
+    const core = fixture.open();
+    const creation = newSession({ callId: "repeated", did: "271828" });
+    const [first, second] = [await core.sessions.create(creation), await core.sessions.create(creation)];
+    expect([first.outcome, second.outcome]).toEqual(["created", "created"]);
+    expect(second.session).toMatchObject({ sessionId: first.session.sessionId, did: "271828" });
+    const other = await core.sessions.create({ ...creation, did: "314159" });
+    expect(other).toMatchObject({ outcome: "existing", session: { did: "271828" } });
+    const types = (await eventsOf(core, first.session.sessionId)).map(({ type }) => type);
+    expect(types).toEqual(["session_created", "did_issued"]);
   });
 
   test("[C12] the session id follows from tenant, provider and call, and from the deployment's secret", async () => {

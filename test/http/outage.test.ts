@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { problem } from "../../server/http/openapi/answer-schemas.ts";
+import { enrolDevice } from "../support/enrol-device.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
+import { openDeviceSocket } from "../support/open-device-socket.ts";
 import { callerApi, newCallId, openSession } from "../support/open-session.ts";
 import { waitForPolls } from "../support/read-metric.ts";
 import { type Answer, type SendOptions, send } from "../support/send.ts";
 import { type RedisProxy, startRedisProxy } from "../support/start-redis-proxy.ts";
+import { eventsOf } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const fixture = useGateways();
@@ -133,6 +136,27 @@ describe.each([
     expect(problem.parse(await answer.json())).toMatchObject({ code: "unavailable", status: 503 });
     await refused;
   }, 30_000);
+});
+
+describe("when the connection ends under a creation", () => {
+  test("[S62] that Redis had done, it is created once, and its code leads to its call", async () => {
+    const { deployment, proxy } = await startBehindProxy();
+    const device = await enrolDevice(deployment);
+    const socket = await openDeviceSocket(fixture, deployment.gateway, device);
+    // Every script is known by its digest from here on.
+    await openSession(deployment);
+    const callId = newCallId();
+    proxy.holdAnswersFrom(/:status:/);
+    const opening = openSession(deployment, { callId });
+    await waitFor("the answer is held", () => proxy.held > 0);
+    proxy.drop();
+    proxy.release();
+    const { did, sessionId } = await opening;
+    expect(await socket.ask("claim", { did })).toMatchObject({ ok: true, challenge: { sessionId, callId } });
+    const types = (await eventsOf(deployment.core, sessionId)).map(({ type }) => type);
+    expect(types).toEqual(["session_created", "did_issued"]);
+    expect(proxy.cuts).toBe(1);
+  });
 });
 
 describe("while a peer has vanished without a word", () => {

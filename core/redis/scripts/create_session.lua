@@ -25,6 +25,10 @@ local previous = generation > 0 and load(call .. ":" .. generation) or nil
 
 if previous then
   local status = status_at(previous, now)
+  -- A reserved code is nobody else's: this creation was done before, and its answer was lost with the connection.
+  if status == "pending" and previous.did == ARGV[1] then
+    return { "created", public(previous), text(now) }
+  end
   if status == "pending" or ARGV[6] ~= "1" then
     return { "existing", public(previous), text(now) }
   end

@@ -11,6 +11,7 @@ import type { Logger } from "../core/logging/create-logger.ts";
 import { showEventLoop } from "../core/process/event-loop-metrics.ts";
 import { watchEventLoop } from "../core/process/watch-event-loop.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
+import { combinesSlots } from "../core/redis/combines-slots.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
 import type { Keyspace } from "../core/redis/keys.ts";
@@ -54,7 +55,7 @@ export async function composeGateway(parts: {
   warnOfDefaults(logger, { deployment, tenants, config });
 
   const clock = new RedisClock(redis);
-  await clock.refresh();
+  const [combines] = await Promise.all([combinesSlots(redis, keyspace), clock.refresh()]);
   const signer = await createSigner(deployment.signingKeys);
   const retention = { sessionSeconds: config.CALLSEAL_SESSION_RETENTION_SECONDS, callSeconds: callRetentionSeconds };
   const sessions = new SessionStore({ run, keyspace, secret: deployment.secret, retention });
@@ -73,6 +74,7 @@ export async function composeGateway(parts: {
     ...openBarrier(config, connections, keyspace),
     dids: new DidIndex(redis, run, keyspace),
     devices: new DeviceStore({ redis, run, keyspace, secret: deployment.secret, now: clock.now }),
+    standingApart: !combines,
     cases: new VerifiedCases(redis, keyspace),
     events: new EventLog(redis, run, keyspace),
     limits: new RateLimits(redis, keyspace),

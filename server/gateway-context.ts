@@ -36,6 +36,8 @@ export interface GatewayContext {
   barrier?: ReplicationBarrier;
   dids: DidIndex;
   devices: DeviceStore;
+  /** A session's script cannot look at a device's record, which lies in another slot: how a device stands is asked before. */
+  standingApart: boolean;
   cases: VerifiedCases;
   events: EventLog;
   limits: RateLimits;

@@ -1,9 +1,25 @@
 import { RateLimited } from "../limits/rate-limited.ts";
-import type { ProviderName } from "../verification/provider-name.ts";
-import type { Session, VerificationMethod } from "../verification/session.ts";
-import { callKeys, hashCall, type Keyspace, sessionKeys } from "./keys.ts";
-import { parseRecord } from "./parse-record.ts";
+import type { Session } from "../verification/session.ts";
+import { callKeys, deviceKeys, hashCall, type Keyspace, sessionKeys } from "./keys.ts";
 import type { RunScript, ScriptArgument } from "./scripts.ts";
+import {
+  type ClaimOutcome,
+  type CreateOutcome,
+  type DecideOutcome,
+  type PollOutcome,
+  type Reply,
+  type Result,
+  readReply,
+  readStandingReply,
+} from "./session-replies.ts";
+import {
+  argumentsOf,
+  type CallRef,
+  type ClaimOfCode,
+  fieldsOf,
+  type NewSession,
+  type ProofOfDecision,
+} from "./session-requests.ts";
 
 export interface Retention {
   /** How long a session's record outlives its expiry, in seconds. */
@@ -18,76 +34,6 @@ export interface SessionStoreOptions {
   /** The deployment secret that session ids are derived from. */
   secret: string;
   retention: Retention;
-}
-
-export interface CallRef {
-  tenant: string;
-  provider: ProviderName;
-  callId: string;
-}
-
-export interface NewSession extends CallRef {
-  did: string;
-  ttlSeconds: number;
-  maxRetries: number;
-  maxReissues: number;
-  reissue: boolean;
-  locale: string;
-  metadata: Record<string, string>;
-  dnis?: string | undefined;
-  ani?: string | undefined;
-  stirVerstat?: string | undefined;
-  expectedSubject?: string | undefined;
-  /** Whether a confirmation owes an intercept. */
-  mode: "direct" | "webhook" | "none";
-  /** The gateway's own origin. */
-  origin: string;
-  correlationId: string;
-  event: object;
-}
-
-export interface ProofOfDecision {
-  tenant: string;
-  sessionId: string;
-  deviceId: string;
-  subjectId: string;
-  decision: "confirm" | "deny";
-  jti: string;
-  callId: string;
-  provider: string;
-  generation: number;
-  nonce: string;
-  method: VerificationMethod;
-  push: string;
-  code: string;
-  correlationId: string;
-  event: object;
-  /** What the receipt will say: amr (space-separated), acr, prf. */
-  receipt: { amr: string; acr: string; prf: string };
-}
-
-export type CreateOutcome = "created" | "existing" | "session_terminal" | "reissue_exhausted";
-export type PollOutcome = "found" | "rate_limited" | "not_found";
-export type ClaimOutcome = "claimed" | "wrong_did" | "expired" | "subject_mismatch" | "spent";
-export type DecideOutcome =
-  | "confirmed"
-  | "denied"
-  | "repeated"
-  | "not_found"
-  | "call_mismatch"
-  | "invalid_proof"
-  | "subject_mismatch"
-  | "wrong_did"
-  | "session_terminal"
-  | "late_confirmation";
-
-type Reply = [outcome: string, record?: string, now?: string, extra?: string, more?: string];
-
-/** A script's answer: what happened, and the session as it stands after it (absent when there is none). */
-export interface Result<Outcome extends string> {
-  outcome: Outcome;
-  session?: Session;
-  nowMs: number;
 }
 
 /** The sessions of a deployment: each method is one script, so each is atomic and decided by the clock of Redis. */
@@ -153,43 +99,21 @@ export class SessionStore {
     return readReply(await this.#run("read_call", [key], [])).session;
   }
 
-  /** Issues a nonce to a device; `did` is empty for a push offer. */
-  async claim(claim: {
-    callHash: string;
-    kind: VerificationMethod;
-    did: string;
-    deviceId: string;
-    subjectId: string;
-    nonce: string;
-  }): Promise<Result<ClaimOutcome> & { nonce: string }> {
+  /** Issues a nonce to a device. */
+  async claim(claim: ClaimOfCode): Promise<Result<ClaimOutcome> & { nonce: string; refusal?: RateLimited }> {
     const { call } = callKeys(this.#keyspace, claim.callHash);
-    const args = [claim.kind, claim.did, claim.deviceId, claim.subjectId, claim.nonce];
-    const reply = (await this.#run("claim_session", [call], args)) as Reply;
-    return { ...readReply<ClaimOutcome>(reply), nonce: reply[3] ?? "" };
+    const { kind, did, deviceId, subjectId, nonce, standing } = claim;
+    const keys = [call, standing ? deviceKeys(this.#keyspace, deviceId).device : call];
+    const args = [kind, did, deviceId, subjectId, nonce, standing?.mostWrongDids ?? 0];
+    const reply = (await this.#run("claim_session", keys, args)) as Reply;
+    return { ...readStandingReply<ClaimOutcome>(reply), nonce: reply[3] ?? "" };
   }
 
-  async decide(proof: ProofOfDecision): Promise<Result<DecideOutcome>> {
-    const keys = sessionKeys(this.#keyspace, proof.sessionId);
-    const args: ScriptArgument[] = [
-      proof.tenant,
-      proof.deviceId,
-      proof.subjectId,
-      proof.decision,
-      proof.jti,
-      proof.callId,
-      proof.provider,
-      proof.generation,
-      proof.nonce,
-      proof.method,
-      proof.push,
-      proof.code,
-      proof.correlationId,
-      JSON.stringify(proof.event),
-      ...Object.entries(proof.receipt).flat(),
-    ];
-    return readReply(
-      await this.#run("confirm_session", [keys.session, keys.outbox, keys.due, keys.channel, keys.owed], args),
-    );
+  async decide(proof: ProofOfDecision): Promise<Result<DecideOutcome> & { refusal?: RateLimited }> {
+    const { session, outbox, due, channel, owed } = sessionKeys(this.#keyspace, proof.sessionId);
+    const device = proof.standing ? deviceKeys(this.#keyspace, proof.deviceId).device : session;
+    const keys = [session, outbox, due, channel, owed, device];
+    return readStandingReply((await this.#run("confirm_session", keys, argumentsOf(proof))) as Reply);
   }
 
   async cancel(
@@ -267,33 +191,4 @@ export class SessionStore {
     const keys = sessionKeys(this.#keyspace, sessionId);
     return [keys.session, keys.outbox, keys.due, keys.channel];
   }
-}
-
-function readReply<Outcome extends string>(reply: unknown): Result<Outcome> {
-  const [outcome, record, now] = reply as Reply;
-  const nowMs = Number(now ?? 0);
-  return {
-    outcome: outcome as Outcome,
-    nowMs,
-    ...(record === undefined ? {} : { session: parseRecord(record, nowMs) }),
-  };
-}
-
-function fieldsOf(session: NewSession): string[] {
-  const fields: Record<string, string | undefined> = {
-    tenant: session.tenant,
-    provider: session.provider,
-    callId: session.callId,
-    ttlSeconds: String(session.ttlSeconds),
-    maxRetries: String(session.maxRetries),
-    locale: session.locale,
-    mode: session.mode,
-    origin: session.origin,
-    dnis: session.dnis,
-    ani: session.ani,
-    stirVerstat: session.stirVerstat,
-    expectedSubject: session.expectedSubject,
-    metadata: Object.keys(session.metadata).length > 0 ? JSON.stringify(session.metadata) : undefined,
-  };
-  return Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [field, value]));
 }

@@ -8,7 +8,7 @@ import { countWrongDid } from "./count-wrong-did.ts";
 import type { DeviceRequest } from "./device-request.ts";
 import type { Challenge } from "./device-sockets.ts";
 import { issueChallenge } from "./issue-challenge.ts";
-import { requireGoodStanding } from "./require-good-standing.ts";
+import { requireGoodStanding, standingCheck } from "./require-good-standing.ts";
 
 const claimPayload = z.strictObject({ did: z.string().max(64) });
 
@@ -25,10 +25,16 @@ export async function claim(
 ): Promise<{ ok: true; challenge: Challenge }> {
   const { did } = parse(claimPayload, payload);
   const { tenant, device } = request;
-  const [callHash] = await Promise.all([findCall(context, tenant, did), requireGoodStanding(context, request)]);
-  if (callHash === undefined) throw await wrongDid(context, request);
+  const standing = standingCheck(context, request);
+  const asked = standing ? undefined : requireGoodStanding(context, request);
+  const [callHash] = await Promise.all([findCall(context, tenant, did), asked]);
+  if (callHash === undefined) {
+    if (standing) await requireGoodStanding(context, request);
+    throw await wrongDid(context, request);
+  }
   const { deviceId, subjectId } = device;
-  const result = await context.sessions.claim({ callHash, kind: "did", did, deviceId, subjectId, nonce: newNonce() });
+  const nonce = newNonce();
+  const result = await context.sessions.claim({ callHash, kind: "did", did, deviceId, subjectId, nonce, standing });
   switch (result.outcome) {
     case "claimed": {
       const challenge = await issueChallenge(context, {
@@ -40,10 +46,13 @@ export async function claim(
       context.withdrawals.watch(result.session!, device.deviceId);
       return { ok: true, challenge };
     }
+    case "rate_limited":
+      throw result.refusal!;
     case "expired":
-      throw new CallsealError("expired");
     case "subject_mismatch":
-      throw new CallsealError("subject_mismatch");
+    case "device_revoked":
+    case "device_disabled":
+      throw new CallsealError(result.outcome);
     case "wrong_did":
     case "spent":
       throw await wrongDid(context, request);

@@ -1,12 +1,14 @@
 import type { DeviceStanding } from "../../core/devices/device-store.ts";
+import type { ProofOfDecision } from "../../core/redis/session-requests.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { instant } from "../sessions/present-session.ts";
 import { auditRefusal } from "./audit-refusal.ts";
 import type { DecisionRequest } from "./device-request.ts";
-import { readProof } from "./read-proof.ts";
+import { isRelayed, readProof } from "./read-proof.ts";
 import { refuseDecision } from "./refuse-decision.ts";
+import { standingCheck } from "./require-good-standing.ts";
 import type { VerifiedProof } from "./verify-proof.ts";
 
 export interface Decided {
@@ -27,7 +29,7 @@ export async function decide(context: GatewayContext, request: DecisionRequest, 
     throw error;
   });
   if (isRelayed(request, proof)) throw await refuseIncomingCall(context, request, proof);
-  const result = await context.sessions.decide(transitionOf(request, proof));
+  const result = await context.sessions.decide(transitionOf(context, request, proof));
   if (result.outcome !== "confirmed" && result.outcome !== "denied" && result.outcome !== "repeated") {
     throw await refuseDecision(context, { ...request, proof, result });
   }
@@ -41,12 +43,6 @@ export async function decide(context: GatewayContext, request: DecisionRequest, 
   return acknowledge(session);
 }
 
-/** A person who is being called is the mark of a DID that somebody relays to them (PROTOCOL §4). */
-function isRelayed(request: DecisionRequest, proof: VerifiedProof): boolean {
-  const { incomingCall } = request.tenant.policy;
-  return request.decision === "confirm" && proof.claims.call === "incoming" && incomingCall === "refuse";
-}
-
 async function refuseIncomingCall(
   context: GatewayContext,
   request: DecisionRequest,
@@ -57,7 +53,7 @@ async function refuseIncomingCall(
   return new CallsealError("incoming_call");
 }
 
-function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
+function transitionOf(context: GatewayContext, request: DecisionRequest, proof: VerifiedProof): ProofOfDecision {
   const { claims } = proof;
   const { deviceId, subjectId } = request.device;
   return {
@@ -84,17 +80,18 @@ function transitionOf(request: DecisionRequest, proof: VerifiedProof) {
       ...(claims.reason === undefined ? {} : { reason: claims.reason }),
     },
     receipt: proof.receipt,
+    standing: standingCheck(context, request),
   };
 }
 
-/** What follows from a decision and holds nobody up. */
+/** What follows from a decision and holds nobody up. A script that looked at the device has reset its counters itself. */
 function settle(
   context: GatewayContext,
-  decided: { session: Session; standing: DeviceStanding; deviceId: string },
+  decided: { session: Session; standing: DeviceStanding | undefined; deviceId: string },
 ): void {
   const { session, standing, deviceId } = decided;
   context.timeouts.end(session);
-  const counted = standing.wrongInARow > 0 || standing.offersSinceConfirmation > 0;
+  const counted = standing !== undefined && (standing.wrongInARow > 0 || standing.offersSinceConfirmation > 0);
   if (session.status === "confirmed" && counted) {
     context.background.run("device.note-confirmation", () => context.devices.noteConfirmation(deviceId));
   }

@@ -6,20 +6,22 @@ import { CallsealError } from "../../core/verification/errors.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { DecisionRequest } from "./device-request.ts";
 import { readStanding, requireActive, requireGuessesLeft } from "./require-good-standing.ts";
-import { examineProof, type VerifiedProof } from "./verify-proof.ts";
+import { type Examined, examineProof, type VerifiedProof } from "./verify-proof.ts";
 
 const decisionPayload = z.strictObject({ proof: z.unknown() });
 
-/** A proof that may decide, and how its device stood a moment before. */
+/** A proof that may decide. */
 export interface ReadProof {
   proof: VerifiedProof;
-  standing: DeviceStanding;
+  /** How its device stood a moment before, where the deciding script cannot look itself. */
+  standing: DeviceStanding | undefined;
 }
 
 /**
- * The verified proof of a request. Redis answers how the device stands while the signature is being checked; the faults
- * are reported in the order of PROTOCOL §4 all the same. A denial is never limited: it is how a person raises an alarm.
- * Throws `rate_limited`, `invalid_proof`, `device_revoked`, `device_disabled`, `expired`, `not_found`.
+ * The verified proof of a request. How the device stands is looked at by the script that decides; where that cannot, Redis
+ * answers it while the signature is being checked. Faults are reported in the order of PROTOCOL §4 all the same, so a proof
+ * that is refused before that script is worth a read. Throws `rate_limited`, `invalid_proof`, `device_revoked`, `device_disabled`, `expired`,
+ * `not_found`.
  */
 export async function readProof(
   context: GatewayContext,
@@ -28,25 +30,36 @@ export async function readProof(
 ): Promise<ReadProof> {
   const parsed = decisionPayload.safeParse(payload);
   if (!parsed.success) throw new CallsealError("invalid_proof", { detail: "the payload is { proof }" });
-  const { device, tenant, decision } = request;
-  const asked = readStanding(context, request).then((standing) => {
-    if (decision === "confirm") requireGuessesLeft(context, request, standing);
-    return standing;
-  });
-  const examine = () =>
-    examineProof(parsed.data.proof, {
-      device,
-      decision,
-      audience: context.publicUrl,
-      policy: tenant.policy,
-      verifyJws: context.verifyJws,
-      nowMs: context.clock.now(),
-    });
+  const examine = () => examineRequest(context, request, parsed.data.proof);
   // In the next turn of the event loop: what this one asks of Redis leaves at its end, not after the signature's check.
-  const [standing, examined] = await Promise.all([asked, nextTurn().then(examine)]);
+  const [asked, examined] = context.standingApart
+    ? await Promise.all([readStanding(context, request), nextTurn().then(examine)])
+    : [undefined, examine()];
+  const isRefused = "fault" in examined || isRelayed(request, examined.verified);
+  const standing = asked ?? (isRefused ? await readStanding(context, request) : undefined);
+  if (standing) requireGuessesLeft(context, request, standing);
   if ("fault" in examined && examined.beforeKey) throw examined.fault;
-  requireActive(standing);
+  if (standing) requireActive(standing);
   if ("fault" in examined) throw examined.fault;
-  if (!parseSessionId(examined.verified.claims.sid)) throw new CallsealError("not_found");
   return { proof: examined.verified, standing };
+}
+
+/** A person who is being called is the mark of a DID that somebody relays to them (PROTOCOL §4). */
+export function isRelayed(request: DecisionRequest, proof: VerifiedProof): boolean {
+  const { incomingCall } = request.tenant.policy;
+  return request.decision === "confirm" && proof.claims.call === "incoming" && incomingCall === "refuse";
+}
+
+function examineRequest(context: GatewayContext, request: DecisionRequest, proof: unknown): Examined {
+  const { device, tenant, decision } = request;
+  const examined = examineProof(proof, {
+    device,
+    decision,
+    audience: context.publicUrl,
+    policy: tenant.policy,
+    verifyJws: context.verifyJws,
+    nowMs: context.clock.now(),
+  });
+  if ("fault" in examined || parseSessionId(examined.verified.claims.sid)) return examined;
+  return { fault: new CallsealError("not_found"), beforeKey: false };
 }

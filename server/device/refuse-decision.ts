@@ -1,4 +1,5 @@
-import type { DecideOutcome, Result } from "../../core/redis/session-store.ts";
+import type { RateLimited } from "../../core/limits/rate-limited.ts";
+import type { DecideOutcome, Result } from "../../core/redis/session-replies.ts";
 import type { TenantPolicy } from "../../core/tenants/tenant.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
@@ -13,7 +14,7 @@ const lateWindowMs = 120_000;
 
 interface Refusal extends DecisionRequest {
   proof: VerifiedProof;
-  result: Result<DecideOutcome>;
+  result: Result<DecideOutcome> & { refusal?: RateLimited };
 }
 
 /** Does what a refused proof entails and returns the error that the app gets. */
@@ -26,6 +27,10 @@ export async function refuseDecision(context: GatewayContext, refusal: Refusal):
     case "late_confirmation":
       await recordLate(context, refusal);
       return new CallsealError("late_confirmation");
+    case "rate_limited":
+      return refusal.result.refusal!;
+    case "device_revoked":
+    case "device_disabled":
     case "not_found":
     case "call_mismatch":
     case "invalid_proof":

@@ -1,7 +1,7 @@
 import { resolveLocale } from "../../core/language/resolve-locale.ts";
 import { RateLimited } from "../../core/limits/rate-limited.ts";
 import type { Creation } from "../../core/redis/did-index.ts";
-import type { CreateOutcome } from "../../core/redis/session-store.ts";
+import type { CreateOutcome } from "../../core/redis/session-replies.ts";
 import type { Tenant } from "../../core/tenants/tenant.ts";
 import type { ApiKeyHolder } from "../../core/tenants/tenant-directory.ts";
 import { interceptMode } from "../../core/tenants/tenant-directory.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sessionKeys } from "../../core/redis/keys.ts";
-import type { NewSession } from "../../core/redis/session-store.ts";
+import type { NewSession } from "../../core/redis/session-requests.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { Core } from "../support/open-core.ts";
 import { useCore } from "../support/use-core.ts";

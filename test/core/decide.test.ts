@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { DecideOutcome, ProofOfDecision } from "../../core/redis/session-store.ts";
+import type { DecideOutcome } from "../../core/redis/session-replies.ts";
+import type { ProofOfDecision } from "../../core/redis/session-requests.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { Core } from "../support/open-core.ts";
 import { useCore } from "../support/use-core.ts";

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseEventId } from "../../core/events/event-position.ts";
+import { combinesSlots } from "../../core/redis/combines-slots.ts";
 import { parseSessionId, partitionBase, partitionOf } from "../../core/redis/keys.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import { type Core, type CoreOptions, openCore } from "../support/open-core.ts";
@@ -84,6 +85,11 @@ describe("under Redis Cluster", () => {
     expect(events.filter(({ type }) => ["confirmed", "canceled", "timeout"].includes(type))).toHaveLength(16);
     const ids = events.map(({ id }) => parseEventId(id)!);
     expect(ids).toEqual([...ids].sort((a, b) => a.ms - b.ms || a.sequence - b.sequence || a.partition - b.partition));
+  });
+
+  test("[C74] no script may touch keys of different slots, and Redis says so", async () => {
+    const core = open();
+    expect(await combinesSlots(core.redis, core.keyspace)).toBe(false);
   });
 
   test("[C39] racing creates over two clients are one session", async () => {

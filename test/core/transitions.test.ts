@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RedisClient } from "../../core/redis/connections.ts";
-import type { ProofOfDecision } from "../../core/redis/session-store.ts";
+import type { ProofOfDecision } from "../../core/redis/session-requests.ts";
 import type { StatusChannel } from "../../core/redis/status-channel.ts";
 import { isTerminal, type Session, type SessionStatus, transitions } from "../../core/verification/session.ts";
 import type { Core } from "../support/open-core.ts";

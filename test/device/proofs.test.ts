@@ -343,6 +343,9 @@ describe("the order of the checks", () => {
       ...revoked,
     },
     { code: "device_revoked", name: "standing before time", forge: claims(expired), ...revoked },
+    { code: "device_revoked", name: "standing before a session id", forge: claims({ sid: "csn_x" }), ...revoked },
+    { code: "device_revoked", name: "standing before the call's way", forge: claims({ call: "incoming" }), ...revoked },
+    { code: "device_revoked", name: "standing before the call", forge: claims({ cid: "x" }), ...revoked },
     {
       code: "invalid_proof",
       name: "signature before time",

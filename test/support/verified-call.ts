@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sessionKeys } from "../../core/redis/keys.ts";
-import type { NewSession, ProofOfDecision } from "../../core/redis/session-store.ts";
+import type { NewSession, ProofOfDecision } from "../../core/redis/session-requests.ts";
 import type { Session } from "../../core/verification/session.ts";
 import type { Core } from "./open-core.ts";
 

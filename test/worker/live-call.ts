@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import type { NewSession } from "../../core/redis/session-store.ts";
+import type { NewSession } from "../../core/redis/session-requests.ts";
 import { isEntry } from "../../sandbox/ledger/ledger-entry.ts";
 import { startVoiceCloud, type VoiceCloud } from "../../sandbox/voice-cloud.ts";
 import { startTarget, type Target } from "./delivery/start-target.ts";

@@ -5,7 +5,7 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { type Config, loadConfig } from "../../core/config/config.ts";
 import { createLogger, type Logger } from "../../core/logging/create-logger.ts";
 import { JobQueues } from "../../core/queue/job-queues.ts";
-import type { NewSession } from "../../core/redis/session-store.ts";
+import type { NewSession } from "../../core/redis/session-requests.ts";
 import type { TenantInput } from "../../core/tenants/tenant.ts";
 import type { ConfirmedSession } from "../../core/verification/session.ts";
 import { type RunningWorker, startWorker } from "../../worker/start-worker.ts";

@@ -4,6 +4,7 @@
 -- KEYS[3] due: sorted set of pending sessions by expiry
 -- KEYS[4] channel: the session's status channel
 -- KEYS[5] owed: sorted set of the intercepts that are still owed
+-- KEYS[6] device: the device's record; KEYS[1] again when the caller has asked how it stands
 -- ARGV[1] tenant
 -- ARGV[2] zid: the device
 -- ARGV[3] suid: its subject
@@ -18,18 +19,27 @@
 -- ARGV[12] code: the DID; for a push under policy "match" its last two digits
 -- ARGV[13] correlation: correlation id
 -- ARGV[14] data: JSON object for the event
--- ARGV[15…] field, value, … : what the receipt will say of the proof
--- Returns { "confirmed" | "denied" | "repeated" | rejection, record, now }
+-- ARGV[15] most: wrong DIDs in their window at which the device is refused; 0 limits nothing
+-- ARGV[16…] field, value, … : what the receipt will say of the proof
+-- Returns { "confirmed" | "denied" | "repeated" | rejection, record, now }; a refused device has no record, and ms to wait at the end
 -- Publishes the terminal record
--- Rejects not_found, call_mismatch, invalid_proof, subject_mismatch, wrong_did, session_terminal, late_confirmation
+-- Rejects rate_limited, device_revoked, device_disabled, not_found, call_mismatch, invalid_proof, subject_mismatch, wrong_did, session_terminal, late_confirmation
 local session, outbox = KEYS[1], KEYS[2]
 local zid, decision, jti, nonce = ARGV[2], ARGV[4], ARGV[5], ARGV[9]
 local correlation = ARGV[13]
+local now = now_ms()
+local refused, counted
+if KEYS[6] ~= session then
+  refused, counted = look_at_device(KEYS[6], tonumber(ARGV[15]), now)
+end
+if refused then
+  return refused
+end
+
 local record, hidden = load(session)
 if not record or record.tenant ~= ARGV[1] then
   return { "not_found" }
 end
-local now = now_ms()
 if record.jti == jti and record.deviceId == zid then
   return { "repeated", public(record), text(now) }
 end
@@ -76,13 +86,16 @@ if status == "timeout" or record.callEndedAt then
 end
 
 local fields = { jti = jti, deviceId = zid, subjectId = ARGV[3], method = method }
-for i = 15, #ARGV, 2 do
+for i = 16, #ARGV, 2 do
   fields[ARGV[i]] = ARGV[i + 1]
 end
 local outcome = "denied"
 if decision == "confirm" then
   outcome = "confirmed"
   fields.confirmedAt = text(now)
+  if counted then
+    redis.call("HSET", KEYS[6], "wrongInARow", "0", "offersSinceConfirmation", "0")
+  end
   if record.mode ~= "none" then
     fields.intercept = "pending"
     redis.call("ZADD", KEYS[5], now, record.sessionId)

@@ -57,6 +57,24 @@ local function status_at(record, now)
   return record.status
 end
 
+-- How a device stands that wants to act: the reply that refuses it, or nil; and whether anything has counted against it
+-- since its last confirmation. most: wrong DIDs in their window at which it is refused; 0 limits nothing.
+local function look_at_device(key, most, now)
+  local fields = { "status", "wrongInWindow", "windowEndsAt", "wrongInARow", "offersSinceConfirmation" }
+  local device = redis.call("HMGET", key, unpack(fields))
+  local left = tonumber(device[3] or 0) - now
+  if most > 0 and tonumber(device[2] or 0) >= most and left > 0 then
+    return { "rate_limited", "", text(now), text(left) }
+  end
+  if device[1] == "disabled" then
+    return { "device_disabled", "", text(now) }
+  end
+  if device[1] ~= "active" then
+    return { "device_revoked", "", text(now) }
+  end
+  return nil, tonumber(device[4] or 0) > 0 or tonumber(device[5] or 0) > 0
+end
+
 -- Appends one event of the session to its partition's outbox; data is a JSON object.
 local function emit(outbox, record, type, now, correlation, data)
   redis.call(

@@ -14,7 +14,7 @@ import { JobQueues } from "../core/queue/job-queues.ts";
 import { combinesSlots } from "../core/redis/combines-slots.ts";
 import type { Connections } from "../core/redis/connections.ts";
 import { DidIndex } from "../core/redis/did-index.ts";
-import type { Keyspace } from "../core/redis/keys.ts";
+import { Keyspace } from "../core/redis/keys.ts";
 import { RedisClock } from "../core/redis/redis-clock.ts";
 import { ReplicationBarrier } from "../core/redis/replication-barrier.ts";
 import { loadScripts } from "../core/redis/scripts.ts";
@@ -46,7 +46,7 @@ export async function composeGateway(parts: {
   io: Server;
 }): Promise<GatewayContext> {
   const { config, connections, logger, publicUrl } = parts;
-  const keyspace = { prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS };
+  const keyspace = new Keyspace({ prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS });
   const redis = connections.open("commands");
   const queue = connections.open("queue");
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: config.CALLSEAL_OUTBOX_LIMIT });

@@ -5,6 +5,7 @@ import { createSigner } from "../core/keys/signer.ts";
 import type { Logger } from "../core/logging/create-logger.ts";
 import { JobQueues } from "../core/queue/job-queues.ts";
 import type { Connections } from "../core/redis/connections.ts";
+import { Keyspace } from "../core/redis/keys.ts";
 import { OwedWork } from "../core/redis/owed-work.ts";
 import { RedisClock } from "../core/redis/redis-clock.ts";
 import { loadScripts } from "../core/redis/scripts.ts";
@@ -27,7 +28,7 @@ export async function composeWorker(parts: {
   tuning: WorkerTuning;
 }): Promise<WorkerContext> {
   const { config, connections, logger, faults, tuning } = parts;
-  const keyspace = { prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS };
+  const keyspace = new Keyspace({ prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS });
   const redis = connections.open("commands");
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: config.CALLSEAL_OUTBOX_LIMIT });
   const deployment = await loadDeployment(config, redis, keyspace);

@@ -1,6 +1,6 @@
 import { ConfigError, loadConfig } from "../../core/config/config.ts";
 import { type Connections, createConnections, type RedisClient } from "../../core/redis/connections.ts";
-import type { Keyspace } from "../../core/redis/keys.ts";
+import { Keyspace } from "../../core/redis/keys.ts";
 import { loadScripts, type RunScript } from "../../core/redis/scripts.ts";
 import { CommandError, type Terminal } from "./command.ts";
 
@@ -33,7 +33,7 @@ export async function openDeployment(terminal: Terminal): Promise<OpenDeployment
     throw new CommandError(`${describe(config.REDIS_URL)} is not reachable: ${reason(lastError ?? (error as Error))}`);
   }
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: config.CALLSEAL_OUTBOX_LIMIT });
-  const keyspace = { prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS };
+  const keyspace = new Keyspace({ prefix: config.CALLSEAL_REDIS_PREFIX, partitions: config.CALLSEAL_PARTITIONS });
   return { connections, redis, run, keyspace, close: () => connections.close() };
 }
 

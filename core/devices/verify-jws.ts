@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject, type PublicKeyInput, verify } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
+import { repeatsAMember } from "../json/repeats-a-member.ts";
 import { derFromRaw } from "../keys/ecdsa-encoding.ts";
-import { hasRepeatedMember } from "./has-repeated-member.ts";
 
 /** PROTOCOL §4: three base64url parts, the last one a 64-byte signature (ES256 or EdDSA). */
 const compactShape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/;
@@ -45,7 +45,7 @@ function decodeObject(part: string): Record<string, unknown> | undefined {
     const json = Buffer.from(part, "base64url").toString("utf8");
     const value: unknown = JSON.parse(json);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    return hasRepeatedMember(json, value) ? undefined : (value as Record<string, unknown>);
+    return repeatsAMember(json, value) ? undefined : (value as Record<string, unknown>);
   } catch {
     return undefined;
   }

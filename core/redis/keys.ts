@@ -1,4 +1,7 @@
 import { createHmac, hash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+
+const rememberedIds = 10_000;
 
 /**
  * Every key name, hash tag and channel of Callseal, in one place. A session, its call, its partition's outbox and its
@@ -26,9 +29,24 @@ import { createHmac, hash } from "node:crypto";
  * | `…:case:<hash>`, `…:rate:*` | hash, string | their own window |
  * | `…:deployment` | hash | registered data |
  */
-export interface Keyspace {
-  prefix: string;
-  partitions: number;
+export class Keyspace {
+  readonly prefix: string;
+  readonly partitions: number;
+  /** One request touches the keys of its session and device several times, and a hash costs more than all of a key's name. */
+  readonly #known = new LRUCache<string, number>({ max: rememberedIds });
+
+  constructor({ prefix, partitions }: { prefix: string; partitions: number }) {
+    this.prefix = prefix;
+    this.partitions = partitions;
+  }
+
+  partitionOf(id: string): number {
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const partition = partitionOf(id, this.partitions);
+    this.#known.set(id, partition);
+    return partition;
+  }
 }
 
 const sessionIdShape = /^csn_([A-Za-z0-9_-]{22})_([1-9][0-9]{0,8})$/;
@@ -64,7 +82,7 @@ export interface SessionKeys {
 }
 
 export function callKeys(keyspace: Keyspace, callHash: string): Omit<SessionKeys, "session"> {
-  const base = partitionBase(keyspace, partitionOf(callHash, keyspace.partitions));
+  const base = partitionBase(keyspace, keyspace.partitionOf(callHash));
   return {
     call: `${base}:call:${callHash}`,
     outbox: `${base}:outbox`,
@@ -122,18 +140,18 @@ export function creationKeys(
 
 /** A subject, its devices and its activation codes live in the subject's partition; their ids are drawn to fit it. */
 export function subjectKeys(keyspace: Keyspace, suid: string): { subject: string; devices: string; outbox: string } {
-  const base = partitionBase(keyspace, partitionOf(suid, keyspace.partitions));
+  const base = partitionBase(keyspace, keyspace.partitionOf(suid));
   return { subject: `${base}:subject:${suid}`, devices: `${base}:devices:${suid}`, outbox: `${base}:outbox` };
 }
 
 export function deviceKeys(keyspace: Keyspace, zid: string): { device: string; outbox: string } {
-  const base = partitionBase(keyspace, partitionOf(zid, keyspace.partitions));
+  const base = partitionBase(keyspace, keyspace.partitionOf(zid));
   return { device: `${base}:device:${zid}`, outbox: `${base}:outbox` };
 }
 
 /** An activation code is never stored: its record is found by its hash. */
 export function activationKey(keyspace: Keyspace, code: string): string {
-  const base = partitionBase(keyspace, partitionOf(code, keyspace.partitions));
+  const base = partitionBase(keyspace, keyspace.partitionOf(code));
   return `${base}:activation:${hash("sha256", code, "base64url")}`;
 }
 
@@ -148,7 +166,7 @@ export function tokenKey(keyspace: Keyspace, zid: string, jti: string): string {
 
 /** The sessions that were offered to a device and may still be answered. */
 export function offersKey(keyspace: Keyspace, zid: string): string {
-  return `${partitionBase(keyspace, partitionOf(zid, keyspace.partitions))}:offers:${zid}`;
+  return `${partitionBase(keyspace, keyspace.partitionOf(zid))}:offers:${zid}`;
 }
 
 export function caseKey(keyspace: Keyspace, tenant: string, caseId: string): string {

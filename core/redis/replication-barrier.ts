@@ -1,7 +1,7 @@
 import { CallsealError } from "../verification/errors.ts";
 import type { Session } from "../verification/session.ts";
 import type { RedisClient } from "./connections.ts";
-import { type Keyspace, parseSessionId, partitionBase, partitionOf, sessionKeys } from "./keys.ts";
+import { type Keyspace, parseSessionId, partitionBase, sessionKeys } from "./keys.ts";
 
 /** How long a confirmation may wait for its replicas, in milliseconds, before the device is told to try again. */
 const replicationDeadlineMs = 500;
@@ -60,7 +60,7 @@ export class ReplicationBarrier {
 
   #markerOf(sessionId: string): string {
     const { callHash } = parseSessionId(sessionId)!;
-    const partition = this.#perPartition ? partitionOf(callHash, this.#keyspace.partitions) : 0;
+    const partition = this.#perPartition ? this.#keyspace.partitionOf(callHash) : 0;
     return `${partitionBase(this.#keyspace, partition)}:wait`;
   }
 

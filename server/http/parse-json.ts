@@ -1,3 +1,5 @@
+import { objectsIn } from "../../core/json/objects-in.ts";
+import { repeatsAMember } from "../../core/json/repeats-a-member.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -15,7 +17,10 @@ export function parseJson(body: Buffer): unknown {
   } catch (cause) {
     throw refused("is not JSON", cause);
   }
-  if (countMembers(text) !== countKeys(value)) throw refused("names a member twice");
+  if (repeatsAMember(text, value)) throw refused("names a member twice");
+  for (const object of objectsIn(value)) {
+    if (Object.hasOwn(object, "__proto__")) throw refused("has a member that is called __proto__");
+  }
   return value;
 }
 
@@ -25,31 +30,6 @@ function decode(body: Buffer): string {
   } catch (cause) {
     throw refused("is not UTF-8", cause);
   }
-}
-
-const stringOrColon = /"(?:[^"\\]|\\.)*"|:/g;
-
-/** Members of every object in a JSON text: outside strings, each has one colon. */
-function countMembers(text: string): number {
-  let members = 0;
-  for (const [token] of text.matchAll(stringOrColon)) if (token === ":") members += 1;
-  return members;
-}
-
-/** Keys of every object in a value, without recursion: a body may nest thousands of levels deep. */
-function countKeys(root: unknown): number {
-  let keys = 0;
-  const left = [root];
-  while (left.length > 0) {
-    const value = left.pop();
-    if (typeof value !== "object" || value === null) continue;
-    if (!Array.isArray(value)) {
-      if (Object.hasOwn(value, "__proto__")) throw refused("has a member that is called __proto__");
-      keys += Object.keys(value).length;
-    }
-    for (const inner of Object.values(value)) left.push(inner);
-  }
-  return keys;
 }
 
 function refused(why: string, cause?: unknown): CallsealError {

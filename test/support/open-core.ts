@@ -3,7 +3,7 @@ import { DeviceStore } from "../../core/devices/device-store.ts";
 import { EventLog } from "../../core/events/event-log.ts";
 import { RateLimits } from "../../core/limits/rate-limits.ts";
 import { type Connections, createConnections, type RedisClient } from "../../core/redis/connections.ts";
-import type { Keyspace } from "../../core/redis/keys.ts";
+import { Keyspace } from "../../core/redis/keys.ts";
 import { loadScripts, type RunScript } from "../../core/redis/scripts.ts";
 import { type Retention, SessionStore } from "../../core/redis/session-store.ts";
 import { StatusChannel } from "../../core/redis/status-channel.ts";
@@ -41,10 +41,10 @@ export const testSecret = "a-secret-of-the-tests-with-32-bytes-or-more";
 export function openCore(url: string, options: CoreOptions = {}): Core {
   const connections = createConnections(url, () => undefined);
   const redis = connections.open("commands");
-  const keyspace = {
+  const keyspace = new Keyspace({
     prefix: options.prefix ?? `t${randomBytes(6).toString("hex")}`,
     partitions: options.partitions ?? 16,
-  };
+  });
   const secret = options.secret ?? testSecret;
   const run = loadScripts(redis, { sharded: connections.sharded, outboxLimit: options.outboxLimit ?? 25_000 });
   const retention = options.retention ?? { sessionSeconds: 900, callSeconds: 3600 };

@@ -1,7 +1,7 @@
 import type { StreamEntry } from "../events/event.ts";
 
-/** The consumers of the outbox: each group is given every event, whichever worker's turn it is. */
-export type OutboxGroup = "audit" | "webhooks" | "metrics";
+/** The consumers of the outbox: each group is given every event, whichever worker's turn it is. `audit` counts them too. */
+export type OutboxGroup = "audit" | "webhooks";
 
 /** Events of one partition, oldest first, that are acknowledged together. */
 export interface OutboxBatch {

@@ -65,7 +65,7 @@ describe("a group of consumers", () => {
     for (const own of [one, two]) {
       fixture.closeAfter(startReader(core, { handle: slowly(own), batchSize: 5, partitionsAtOnce: 2 }).close);
     }
-    fixture.closeAfter(startReader(core, { group: "metrics", handle: other.handle }).close);
+    fixture.closeAfter(startReader(core, { group: "audit", handle: other.handle }).close);
     const ids = await appendEvents(core, 400);
     await waitFor("all events are there", () => one.seen.length + two.seen.length === 400 && other.seen.length === 400);
     expect([...one.seen, ...two.seen].toSorted()).toEqual(ids.toSorted());
@@ -189,7 +189,7 @@ describe("a group of consumers", () => {
     expect(finished).toBe(started);
     await acknowledged(core);
 
-    const idle = startReader(core, { group: "metrics", handle: async () => undefined });
+    const idle = startReader(core, { group: "audit", handle: async () => undefined });
     await waitFor("the reader waits", async () => (await fixture.clients()).some((line) => / flags=b /.test(line)));
     const at = performance.now();
     await idle.close();

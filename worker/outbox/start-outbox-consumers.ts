@@ -53,7 +53,7 @@ export interface OutboxConsumers {
   close(): Promise<void>;
 }
 
-/** Starts the groups `audit`, `webhooks` and `metrics`, and the delivery of notifications. */
+/** Starts the groups `audit` and `webhooks`, and the delivery of notifications. */
 export function startOutboxConsumers(options: OutboxConsumersOptions): OutboxConsumers {
   const metrics = createOutboxMetrics(options.registry);
   const notifications = startNotifications(options, metrics);
@@ -64,16 +64,13 @@ export function startOutboxConsumers(options: OutboxConsumersOptions): OutboxCon
       metrics,
       watchGaps: false,
       gatherMs: unhurriedMs,
-      handle: (batch) => chain.record(batch),
+      handle: async (batch) => {
+        // Counted first: what the chain could not take comes again, and is not counted again.
+        countEvents(batch, { counter: metrics.events, tenants: options.tenants });
+        await chain.record(batch);
+      },
     }),
     startReader(options, { group: "webhooks", metrics, watchGaps: true, handle: notifications.queue }),
-    startReader(options, {
-      group: "metrics",
-      metrics,
-      watchGaps: false,
-      gatherMs: unhurriedMs,
-      handle: async (batch) => countEvents(batch, { counter: metrics.events, tenants: options.tenants }),
-    }),
   ];
   const ends = logChainEnds({
     chain,

@@ -73,6 +73,8 @@ export async function startWorker(
       logger,
       onFault: (event, error, fields) => faults.report(event, error, fields),
     });
+    // Whoever reads that it is ready, and asks, is told the same.
+    await context.workerConnection.ping();
     const url = `http://localhost:${port}`;
     logger.info({ url, port }, "worker.ready");
     let closing: Promise<void> | undefined;

@@ -1,3 +1,4 @@
+import { interceptLeaseMs } from "../core/queue/queues.ts";
 import type { ProviderHttpOptions } from "./providers/registry.ts";
 
 /** How a worker behaves; the defaults are for live calls, not for batches. */
@@ -6,11 +7,13 @@ export interface WorkerTuning {
   concurrency: number;
   /** For how long after the confirmation a call can still profit from being moved. Default 30,000 ms. */
   interceptWindowMs: number;
-  /**
-   * How long a claim keeps others from repeating an attempt: a look-up (750 ms), an API call (1500 ms) and a margin. A
-   * webhook may take longer; what repeats it meanwhile has the same id, and its receiver drops it. Default 2500 ms.
-   */
+  /** How long a claim keeps others from repeating an attempt. Default `interceptLeaseMs`. */
   leaseMs: number;
+  /**
+   * For how long after the confirmation its own job may act on the grant: what is left of the lease then is enough for an
+   * API call (1500 ms) and a margin. Default 750 ms.
+   */
+  grantMs: number;
   /** Most milliseconds for the question whether a call is still live. Default 750. */
   lookUpTimeoutMs: number;
   /** BullMQ's lock on a job: a killed worker's job is free after it. Default 2000 ms. */
@@ -31,7 +34,8 @@ export interface WorkerTuning {
 export const liveCallTuning: WorkerTuning = {
   concurrency: 50,
   interceptWindowMs: 30_000,
-  leaseMs: 2500,
+  leaseMs: interceptLeaseMs,
+  grantMs: 750,
   lookUpTimeoutMs: 750,
   lockDurationMs: 2000,
   stalledIntervalMs: 500,

@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import type { Logger } from "../logging/create-logger.ts";
 import type { RedisClient } from "../redis/connections.ts";
-import { interceptQueue, queuePrefix, timeoutQueue } from "./queues.ts";
+import { type InterceptJob, interceptQueue, queuePrefix, timeoutQueue } from "./queues.ts";
 
 /** What a session's intercept job was, and is now again. */
 export type RestoredJob = "added" | "added_again" | "promoted" | "under_way";
@@ -31,13 +31,10 @@ export class JobQueues {
     }
   }
 
-  addIntercept(sessionId: string, correlationId: string): void {
+  addIntercept(sessionId: string, correlationId: string, grant?: InterceptJob["grant"]): void {
     const options = { ...interceptQueue.options, jobId: interceptQueue.jobId(sessionId) };
-    this.#track(
-      "intercept.enqueue",
-      sessionId,
-      this.#intercepts.add("intercept", { sessionId, correlationId }, options),
-    );
+    const job: InterceptJob = { sessionId, correlationId, ...(grant === undefined ? {} : { grant }) };
+    this.#track("intercept.enqueue", sessionId, this.#intercepts.add("intercept", job, options));
   }
 
   /**
@@ -56,7 +53,8 @@ export class JobQueues {
       );
     }
     await job?.remove();
-    await this.#intercepts.add("intercept", { sessionId, correlationId }, { ...interceptQueue.options, jobId });
+    const again: InterceptJob = { sessionId, correlationId, ...(job === undefined ? { restored: true } : {}) };
+    await this.#intercepts.add("intercept", again, { ...interceptQueue.options, jobId });
     return job === undefined ? "added" : "added_again";
   }
 

@@ -2,11 +2,21 @@ import { z } from "zod";
 
 /**
  * The contracts of the BullMQ queues, shared by the gateway that adds and the worker that takes. Payloads are ids; a
- * job's id follows from its session, so that a repeat of the same work is the same job.
+ * job's id follows from its session, so that a repeat of the same work is the same job, and one that is late is ignored.
  */
 export const interceptQueue = {
   name: "intercept",
-  payload: z.strictObject({ sessionId: z.string(), correlationId: z.string() }),
+  payload: z.strictObject({
+    sessionId: z.string(),
+    correlationId: z.string(),
+    /**
+     * The right to the first attempt, which the confirmation granted to this job, and the confirmed session's record: the
+     * job's first run acts at once, without a round trip for either. Absent in every job that somebody else added.
+     */
+    grant: z.strictObject({ token: z.string(), record: z.string() }).optional(),
+    /** In place of the confirmation's own job, which was never added: its grant is nobody's. */
+    restored: z.literal(true).optional(),
+  }),
   jobId: (sessionId: string) => `intercept_${sessionId}`,
   /** The worker decides when to give up; finished jobs are kept long enough for repeats to find them. */
   options: {
@@ -17,6 +27,12 @@ export const interceptQueue = {
     removeOnFail: { age: 900, count: 10_000 },
   },
 } as const;
+
+/**
+ * How long a claim, or a grant, keeps others from repeating an attempt, in milliseconds: a look-up (750 ms), an API call
+ * (1500 ms) and a margin. A webhook may take longer; what repeats it meanwhile has the same id, and its receiver drops it.
+ */
+export const interceptLeaseMs = 2500;
 
 export const timeoutQueue = {
   name: "timeout",

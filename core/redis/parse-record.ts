@@ -49,7 +49,8 @@ function baseOf(record: Fields) {
     expiresAtMs: Number(record.expiresAt),
     intercept: {
       status: record.intercept as InterceptStatus,
-      attempts: Number(record.attempts),
+      attempts: Number(record.attempts) - (record.granted === "1" ? 1 : 0),
+      ...(record.granted === "1" ? { grant: record.leaseToken! } : {}),
       ...(record.deliveredAt ? { deliveredAtMs: Number(record.deliveredAt) } : {}),
     },
     ...(record.callEndedAt ? { callEndedAtMs: Number(record.callEndedAt) } : {}),

@@ -26,6 +26,8 @@ export type Reply = [outcome: string, record?: string, now?: string, extra?: str
 export interface Result<Outcome extends string> {
   outcome: Outcome;
   session?: Session;
+  /** The session's record as it stands in the reply. */
+  record?: string;
   nowMs: number;
 }
 
@@ -35,7 +37,7 @@ export function readReply<Outcome extends string>(reply: unknown): Result<Outcom
   return {
     outcome: outcome as Outcome,
     nowMs,
-    ...(record ? { session: parseRecord(record, nowMs) } : {}),
+    ...(record ? { record, session: parseRecord(record, nowMs) } : {}),
   };
 }
 

@@ -53,6 +53,8 @@ export interface ProofOfDecision {
   /** What the receipt will say: amr (space-separated), acr, prf. */
   receipt: { amr: string; acr: string; prf: string };
   standing?: StandingCheck | undefined;
+  /** Grants the first attempt to move the call to the job that the caller adds: its token, and milliseconds. */
+  grant?: { token: string; leaseMs: number } | undefined;
 }
 
 export interface ClaimOfCode {
@@ -104,6 +106,8 @@ export function argumentsOf(proof: ProofOfDecision): ScriptArgument[] {
     proof.correlationId,
     JSON.stringify(proof.event),
     proof.standing?.mostWrongDids ?? 0,
+    proof.grant?.token ?? "",
+    proof.grant?.leaseMs ?? 0,
     ...Object.entries(proof.receipt).flat(),
   ];
 }

@@ -148,7 +148,7 @@ export class SessionStore {
 
   async claimIntercept(
     sessionId: string,
-    claim: { token: string; leaseMs: number },
+    claim: { token: string; leaseMs: number; restored?: boolean | undefined },
   ): Promise<
     Result<"taken" | "settled" | "leased" | "not_found"> & { before: "first" | "after_unknown" | "after_retryable" }
   > {
@@ -156,7 +156,7 @@ export class SessionStore {
     const reply = (await this.#run(
       "claim_intercept",
       [session, owed],
-      [claim.token, claim.leaseMs, sessionId],
+      [claim.token, claim.leaseMs, sessionId, claim.restored ? 1 : 0],
     )) as Reply;
     return {
       ...readReply<"taken" | "settled" | "leased" | "not_found">(reply),

@@ -44,7 +44,14 @@ interface SessionBase {
   /** When this state was read, by the same clock. */
   readAtMs: number;
   callEndedAtMs?: number;
-  intercept: { status: InterceptStatus; attempts: number; deliveredAtMs?: number };
+  intercept: {
+    status: InterceptStatus;
+    /** Attempts that somebody has begun. */
+    attempts: number;
+    deliveredAtMs?: number;
+    /** Token of the first attempt, while it is granted to the confirmation's own job. */
+    grant?: string;
+  };
 }
 
 /** The person and the device that decided a session, and by which proof. */

@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import type { DeviceStanding } from "../../core/devices/device-store.ts";
+import { interceptLeaseMs } from "../../core/queue/queues.ts";
 import type { ProofOfDecision } from "../../core/redis/session-requests.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
 import type { Session } from "../../core/verification/session.ts";
@@ -36,8 +38,10 @@ export async function decide(context: GatewayContext, request: DecisionRequest, 
   const session = result.session!;
   await context.barrier?.pass(session);
   if (session.status === "confirmed" && session.intercept.status === "pending") {
+    const { grant } = session.intercept;
+    const granted = grant === undefined ? undefined : { token: grant, record: result.record! };
     // The intercept carries the id of the request that opened the session, all the way to the provider (PROTOCOL §7).
-    context.jobs.addIntercept(session.sessionId, session.correlationId);
+    context.jobs.addIntercept(session.sessionId, session.correlationId, granted);
   }
   if (result.outcome !== "repeated") settle(context, { session, standing, deviceId: request.device.deviceId });
   return acknowledge(session);
@@ -81,6 +85,7 @@ function transitionOf(context: GatewayContext, request: DecisionRequest, proof: 
     },
     receipt: proof.receipt,
     standing: standingCheck(context, request),
+    grant: { token: randomUUID(), leaseMs: interceptLeaseMs },
   };
 }
 

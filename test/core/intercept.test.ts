@@ -164,6 +164,103 @@ describe("taking", () => {
   });
 });
 
+describe("a grant", () => {
+  const grant = { token: "granted", leaseMs: 60_000 };
+  async function grantedSession(core: Core, mode: "direct" | "none" = "direct"): Promise<Session> {
+    const { session, proof } = await claimedSession(core, { mode });
+    await core.sessions.decide({ ...proof, grant });
+    return session;
+  }
+  const read = async (core: Core, session: Session) => (await core.sessions.read(session.sessionId, "acme"))!.intercept;
+  const restore = (core: Core, session: Session, token: string) =>
+    core.sessions.claimIntercept(session.sessionId, { token, leaseMs: 60_000, restored: true });
+
+  test("[C75] is a claim that comes with the confirmation: nobody else takes it, and its holder completes", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    expect(await read(core, session)).toEqual({ status: "pending", attempts: 0, grant: "granted" });
+    expect(await owed(core, session)).toEqual([session.sessionId]);
+    expect((await take(core, session, "b")).outcome).toBe("leased");
+    expect((await complete(core, session, "b", "succeeded")).outcome).toBe("not_held");
+    expect((await complete(core, session, "granted", "succeeded")).outcome).toBe("recorded");
+    expect(await read(core, session)).toEqual({ status: "succeeded", attempts: 1 });
+    expect(await owed(core, session)).toEqual([]);
+  });
+
+  test("[C75] is none where nothing is owed", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core, "none");
+    expect(await read(core, session)).toEqual({ status: "none", attempts: 0 });
+  });
+
+  test("[C75] whose holder comes late is renewed by it, as the first attempt", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    await endLease(core, session);
+    const renewed = await take(core, session, "granted");
+    expect(renewed).toMatchObject({ outcome: "taken", before: "first", session: { intercept: { attempts: 1 } } });
+    expect((await take(core, session, "b")).outcome).toBe("leased");
+    expect(await take(core, session, "granted")).toMatchObject({ before: "after_unknown" });
+  });
+
+  test("[C75] that ran out is an attempt whose outcome nobody knows", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    await endLease(core, session);
+    expect(await take(core, session, "b")).toMatchObject({
+      outcome: "taken",
+      before: "after_unknown",
+      session: { intercept: { status: "pending", attempts: 2 } },
+    });
+    expect((await complete(core, session, "granted", "succeeded")).outcome).toBe("not_held");
+  });
+
+  test("[C75] is taken at once in place of a job that was never added, and looked up first all the same", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    const taken = await restore(core, session, "b");
+    expect(taken).toMatchObject({ outcome: "taken", before: "after_unknown", session: { intercept: { attempts: 1 } } });
+    expect((await restore(core, session, "c")).outcome).toBe("leased");
+    expect((await complete(core, session, "granted", "succeeded")).outcome).toBe("not_held");
+    expect((await complete(core, session, "b", "succeeded")).outcome).toBe("recorded");
+  });
+
+  test("[C75] a claim is not taken so: it is somebody's who acts", async () => {
+    const core = fixture.open();
+    const session = await confirmedSession(core);
+    await take(core, session, "a");
+    expect((await restore(core, session, "b")).outcome).toBe("leased");
+  });
+
+  test.each([
+    { result: "retryable", before: "after_retryable" },
+    { result: "unknown", before: "after_unknown" },
+  ] as const)("[C75] given back after a $result attempt is over, and the next is the second", async (row) => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    expect((await complete(core, session, "granted", row.result)).outcome).toBe("recorded");
+    expect(await read(core, session)).toEqual({ status: "pending", attempts: 1 });
+    const next = await take(core, session, "b");
+    expect(next).toMatchObject({ outcome: "taken", before: row.before, session: { intercept: { attempts: 2 } } });
+  });
+
+  test("[C75] ends with a delivery that was seen", async () => {
+    const core = fixture.open();
+    const session = await grantedSession(core);
+    expect((await delivered(core, session)).outcome).toBe("recorded");
+    expect(await read(core, session)).toEqual({ status: "succeeded", attempts: 1, deliveredAtMs: expect.any(Number) });
+    expect((await complete(core, session, "granted", "failed")).outcome).toBe("settled");
+  });
+
+  test("[C75] is told to whoever repeats the proof, as long as nobody has used it", async () => {
+    const core = fixture.open();
+    const { proof } = await claimedSession(core);
+    await core.sessions.decide({ ...proof, grant });
+    const repeated = await core.sessions.decide({ ...proof, grant: { ...grant, token: "another" } });
+    expect(repeated).toMatchObject({ outcome: "repeated", session: { intercept: { grant: "granted" } } });
+  });
+});
+
 describe("completing", () => {
   test.each(["succeeded", "failed", "skipped"] as const)(
     "[C24] the first final result stays: after %s nobody takes or completes again",

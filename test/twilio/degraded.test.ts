@@ -234,8 +234,8 @@ describe("with Redis cut off for longer than a confirmed caller is kept", () => 
     const core = openCore(fixture.core.url, { prefix: deployment.prefix });
     fixture.closeAfter(() => core.close());
     const { sessions } = core;
-    await sessions.claimIntercept(sessionId, { token: "worker", leaseMs: 2500 });
-    const moved = { token: "worker", result: "succeeded", correlationId: "corr-moved", event: {} } as const;
+    const token = (await sessions.read(sessionId, "acme"))!.intercept.grant!;
+    const moved = { token, result: "succeeded", correlationId: "corr-moved", event: {} } as const;
     expect((await sessions.completeIntercept(sessionId, moved)).outcome).toBe("recorded");
     await proxy.cut();
     const answer = await webhook(gateway, `success?sid=${sessionId}`, callFields(callSid));

@@ -2,12 +2,13 @@ import { compactVerify, decodeJwt, importJWK } from "jose";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createReceiptIssuer } from "../../core/keys/issue-receipt.ts";
 import { createSigner } from "../../core/keys/signer.ts";
+import { sessionKeys } from "../../core/redis/keys.ts";
 import type { FaultRequest } from "../../sandbox/faults/fault-plan.ts";
 import { isEntry } from "../../sandbox/ledger/ledger-entry.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { answerWith, startTarget } from "./delivery/start-target.ts";
 import { startPlatform } from "./live-call.ts";
-import { useWorkers } from "./worker-fixture.ts";
+import { type Deployment, useWorkers } from "./worker-fixture.ts";
 
 const fixture = useWorkers();
 const secret = `whsec_${Buffer.from("a-secret-of-at-least-24-bytes").toString("base64")}`;
@@ -20,6 +21,22 @@ async function confirmedCall() {
   const session = await deployment.confirm(call.session);
   const enqueue = () => deployment.jobs.addIntercept(session.sessionId, "corr-intercept");
   return { ...platform, ...deployment, deployment, callSid: call.sid, hangUp: call.hangUp, session, enqueue };
+}
+
+/** The same with the grant of its own job. */
+async function grantedCall() {
+  const platform = await startPlatform();
+  const deployment = await fixture.deploy({ twilio: platform.twilio });
+  const call = await platform.call();
+  return { ...platform, deployment, callSid: call.sid, ...(await deployment.confirmGranting(call.session)) };
+}
+
+const recordKey = ({ core }: Deployment, { sessionId }: { sessionId: string }) =>
+  sessionKeys(core.keyspace, sessionId).session;
+
+function attemptsOf({ logs }: Deployment, atLeast: number): Record<string, unknown>[] | undefined {
+  const attempts = logs.filter(({ event }) => event === "intercept.attempted");
+  return attempts.length >= atLeast ? attempts : undefined;
 }
 
 describe("a confirmed call", () => {
@@ -67,6 +84,61 @@ describe("a confirmed call", () => {
     const attempts = deployment.logs.filter(({ event }) => event === "intercept.attempted");
     expect(attempts.filter(({ outcome, attempt }) => outcome !== "redirected" || attempt !== 1)).toEqual([]);
     expect(calls.map(({ sid }) => platform.updates(sid))).toEqual(calls.map(() => 1));
+  });
+
+  test("[W54] is moved by the first run of its own job at once, which asks nobody", async () => {
+    const target = await startTarget(answerWith(200));
+    onTestFinished(target.close);
+    const deployment = await fixture.deploy({ generic: { mode: "webhook", url: target.url, secrets: [secret] } });
+    const { session, grant } = await deployment.confirmGranting({ mode: "webhook" });
+    // Whoever asked would hear that there is nothing to do.
+    await deployment.core.redis.hset(recordKey(deployment, session), "intercept", "succeeded");
+    await deployment.startWorker();
+    deployment.jobs.addIntercept(session.sessionId, "corr-granted", grant);
+    await waitFor("the webhook is there", () => target.requests.length === 1);
+    expect(JSON.parse(target.requests[0]!.body)).toMatchObject({
+      data: { sessionId: session.sessionId, callId: session.callId, receipt: expect.stringMatching(/^eyJ/) },
+    });
+  });
+
+  test.each([
+    ["in time", {}],
+    ["late", { grantMs: -1 }],
+  ] as const)("[W54] is one attempt when the run that it was granted to comes %s", async (_when, tuning) => {
+    const { deployment, session, grant, callSid, updates } = await grantedCall();
+    await deployment.startWorker(tuning);
+    deployment.jobs.addIntercept(session.sessionId, "corr-granted", grant);
+    expect((await deployment.settled(session.sessionId)).intercept).toEqual({ status: "succeeded", attempts: 1 });
+    expect(updates(callSid)).toBe(1);
+    const [logged] = await waitFor("it is logged", () => attemptsOf(deployment, 1));
+    expect(logged).toMatchObject({ before: "first", attempt: 1, result: "succeeded", recorded: "recorded" });
+  });
+
+  test("[W54] is tried again by a claim, when the granted attempt came to nothing", async () => {
+    const answers = [503, 204];
+    const target = await startTarget((response) => response.writeHead(answers.shift() ?? 204).end());
+    onTestFinished(target.close);
+    const deployment = await fixture.deploy({ generic: { mode: "webhook", url: target.url, secrets: [secret] } });
+    const { session, grant } = await deployment.confirmGranting({ mode: "webhook" });
+    await deployment.startWorker();
+    deployment.jobs.addIntercept(session.sessionId, "corr-granted", grant);
+    expect((await deployment.settled(session.sessionId)).intercept).toEqual({ status: "succeeded", attempts: 2 });
+    expect(await waitFor("both are logged", () => attemptsOf(deployment, 2))).toMatchObject([
+      { before: "first", attempt: 1, outcome: "retryable" },
+      { before: "after_retryable", attempt: 2, outcome: "redirected" },
+    ]);
+  });
+
+  test("[W54] is not moved by its own job when another took the place of that first", async () => {
+    const { deployment, session, grant, callSid, updates } = await grantedCall();
+    await deployment.jobs.restoreIntercept(session.sessionId, "corr-restored");
+    deployment.jobs.addIntercept(session.sessionId, "corr-late", grant);
+    await deployment.jobs.settle();
+    await deployment.startWorker();
+    expect((await deployment.settled(session.sessionId)).intercept).toEqual({ status: "succeeded", attempts: 1 });
+    expect(updates(callSid)).toBe(1);
+    const [logged] = await waitFor("it is logged", () => attemptsOf(deployment, 1));
+    expect(logged).toMatchObject({ before: "after_unknown", correlationId: "corr-restored" });
   });
 
   test("[W47] the correlation id of the confirmation reaches the provider and the log", async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,8 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { type Config, loadConfig } from "../../core/config/config.ts";
 import { createLogger, type Logger } from "../../core/logging/create-logger.ts";
 import { JobQueues } from "../../core/queue/job-queues.ts";
-import type { NewSession } from "../../core/redis/session-requests.ts";
+import { type InterceptJob, interceptLeaseMs } from "../../core/queue/queues.ts";
+import type { NewSession, ProofOfDecision } from "../../core/redis/session-requests.ts";
 import type { TenantInput } from "../../core/tenants/tenant.ts";
 import type { ConfirmedSession } from "../../core/verification/session.ts";
 import { type RunningWorker, startWorker } from "../../worker/start-worker.ts";
@@ -31,12 +33,19 @@ export interface Deployment {
   spawnWorker(options?: { clockOffsetMs?: number; environment?: Record<string, string> }): Promise<SpawnedProcess>;
   /** A session that has been confirmed; its job is not added. */
   confirm(overrides?: Partial<NewSession>): Promise<ConfirmedSession>;
+  /** The same as a gateway does it: with a grant for the job that it adds next. */
+  confirmGranting(overrides?: Partial<NewSession>): Promise<GrantedSession>;
   /** The gateway's end of the queues. */
   jobs: JobQueues;
   /** Waits until the intercept has come to its end, and says how. */
   settled(sessionId: string, withinMs?: number): Promise<ConfirmedSession>;
   /** The intercept events of the session, with their data. */
   interceptEvents(sessionId: string): Promise<{ type: string; data: Record<string, unknown>; correlationId: string }[]>;
+}
+
+export interface GrantedSession {
+  session: ConfirmedSession;
+  grant: NonNullable<InterceptJob["grant"]>;
 }
 
 export interface WorkersFixture extends CoreFixture {
@@ -84,7 +93,12 @@ export async function deployOn(host: Host, tenant: Partial<TenantInput>): Promis
     },
     spawnWorker: (options = {}) =>
       spawnProcess("worker", { closeAfter, ...options, environment: { ...environment, ...options.environment } }),
-    confirm: (overrides) => confirm(core, overrides),
+    confirm: async (overrides) => (await confirm(core, overrides)).session,
+    confirmGranting: async (overrides) => {
+      const grant = { token: randomUUID(), leaseMs: interceptLeaseMs };
+      const { session, record } = await confirm(core, overrides, { grant });
+      return { session, grant: { token: grant.token, record } };
+    },
     settled: (sessionId, withinMs = 10_000) => settled(core, sessionId, withinMs),
     interceptEvents: (sessionId) => interceptEvents(core, sessionId),
   };
@@ -114,11 +128,11 @@ async function writeEnvironment({ url, core, closeAfter }: Host, tenant: Partial
   return { environment, publicKey: await exportJWK(publicKey) };
 }
 
-async function confirm(core: Core, overrides: Partial<NewSession> = {}): Promise<ConfirmedSession> {
+async function confirm(core: Core, overrides: Partial<NewSession> = {}, more: Partial<ProofOfDecision> = {}) {
   const { proof } = await claimedSession(core, overrides);
-  const { session } = await core.sessions.decide(proof);
+  const { session, record = "" } = await core.sessions.decide({ ...proof, ...more });
   if (session?.status !== "confirmed") throw new Error("the session was not confirmed");
-  return session;
+  return { session, record };
 }
 
 async function settled(core: Core, sessionId: string, withinMs: number): Promise<ConfirmedSession> {

@@ -36,6 +36,25 @@ describe("a worker that is killed in the middle of an attempt", () => {
     expect(attempted()).toMatchObject([{ outcome: "redirected", before: "after_unknown", correlationId: "corr-kill" }]);
   });
 
+  test("[W54] that was granted leaves the call to another one likewise", async () => {
+    const platform = await startPlatform();
+    const deployment = await fixture.deploy({ twilio: platform.twilio });
+    const call = await platform.call();
+    const held = platform.cloud.faults.add({ target: "call_update", callSid: call.sid, kind: "slow", delayMs: 60_000 });
+    const first = await deployment.spawnWorker();
+    const { session, grant } = await deployment.confirmGranting(call.session);
+    deployment.jobs.addIntercept(session.sessionId, "corr-kill", grant);
+    await waitFor("the attempt is under way", () => held.injected === 1);
+    await deployment.startWorker();
+    expect((await first.end("SIGKILL")).code).toBe(null);
+    const moved = await deployment.settled(session.sessionId, 15_000);
+    expect(moved.intercept).toEqual({ status: "succeeded", attempts: 2 });
+    expect(platform.updates(call.sid)).toBe(1);
+    const attempted = () => deployment.logs.filter(({ event }) => event === "intercept.attempted");
+    await waitFor("the attempt is logged", () => attempted().length > 0);
+    expect(attempted()).toMatchObject([{ outcome: "redirected", before: "after_unknown", attempt: 2 }]);
+  });
+
   test("[W37] again and again: the call outlives three killed workers", async () => {
     let holding: ServerResponse[] = [];
     let kills = 0;

@@ -5,7 +5,7 @@ import { interceptCall } from "./intercept-call.ts";
 
 /** Takes the jobs of the queue `intercept`. */
 export function takeInterceptJobs(context: WorkerContext): JobWorker {
-  return openJobWorker(context, interceptQueue, ({ payload, signal }) =>
-    interceptCall(context, { ...payload, signal }),
+  return openJobWorker(context, interceptQueue, ({ payload, signal, taken }) =>
+    interceptCall(context, { ...payload, signal, taken }),
   );
 }

@@ -31,10 +31,11 @@ if not delivered and record.leaseToken ~= token then
 end
 if result == "retryable" or result == "unknown" then
   redis.call("ZADD", KEYS[3], "XX", text(now + tonumber(ARGV[5])), record.sessionId)
-  write(KEYS[1], record, { lastOutcome = result, leaseUntil = "0" })
+  write(KEYS[1], record, { granted = "0", lastOutcome = result, leaseUntil = "0" })
   return { "recorded", public(record), text(now) }
 end
 fields.intercept, fields.lastOutcome, fields.leaseUntil, fields.interceptAt = result, result, "0", text(now)
+fields.granted = "0"
 write(KEYS[1], record, fields)
 redis.call("ZREM", KEYS[3], record.sessionId)
 emit(KEYS[2], record, result == "succeeded" and "intercept_success" or "intercept_failed", now, ARGV[3], ARGV[4])

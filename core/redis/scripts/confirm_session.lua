@@ -20,7 +20,9 @@
 -- ARGV[13] correlation: correlation id
 -- ARGV[14] data: JSON object for the event
 -- ARGV[15] most: wrong DIDs in their window at which the device is refused; 0 limits nothing
--- ARGV[16…] field, value, … : what the receipt will say of the proof
+-- ARGV[16] grant: token of the first attempt to move the call, for the confirmation's own job; "" grants nothing
+-- ARGV[17] lease: milliseconds that nobody else may act
+-- ARGV[18…] field, value, … : what the receipt will say of the proof
 -- Returns { "confirmed" | "denied" | "repeated" | rejection, record, now }; a refused device has no record, and ms to wait at the end
 -- Publishes the terminal record
 -- Rejects rate_limited, device_revoked, device_disabled, not_found, call_mismatch, invalid_proof, subject_mismatch, wrong_did, session_terminal, late_confirmation
@@ -86,7 +88,7 @@ if status == "timeout" or record.callEndedAt then
 end
 
 local fields = { jti = jti, deviceId = zid, subjectId = ARGV[3], method = method }
-for i = 16, #ARGV, 2 do
+for i = 18, #ARGV, 2 do
   fields[ARGV[i]] = ARGV[i + 1]
 end
 local outcome = "denied"
@@ -98,6 +100,11 @@ if decision == "confirm" then
   end
   if record.mode ~= "none" then
     fields.intercept = "pending"
+    if ARGV[16] ~= "" then
+      -- As claim_intercept.lua would leave it: whoever takes the job need not ask.
+      fields.granted, fields.attempts, fields.lastOutcome = "1", "1", "unknown"
+      fields.leaseToken, fields.leaseUntil = ARGV[16], text(now + tonumber(ARGV[17]))
+    end
     redis.call("ZADD", KEYS[5], now, record.sessionId)
   end
 end

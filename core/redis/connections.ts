@@ -23,8 +23,11 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-/** Roles that send many commands in one turn of the event loop. */
-const gathering: ReadonlySet<ConnectionRole> = new Set(["commands", "subscriber", "queue", "worker", "outbox"]);
+/**
+ * Roles that send many commands in one turn of the event loop. A queue's is the one command that a live call waits for: it
+ * leaves before the acknowledgement and its log line, not after them.
+ */
+const gathering: ReadonlySet<ConnectionRole> = new Set(["commands", "subscriber", "worker", "outbox"]);
 
 const commandTimeoutMs = 2000;
 /** A peer that has said nothing for so long after it was asked is not late but frozen or gone: only a new connection will do. */

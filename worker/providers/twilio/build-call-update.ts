@@ -17,22 +17,28 @@ export interface CallUpdateInput {
  * wants the document inline and it is short enough. Every URL in it is absolute (error 15004).
  */
 export function buildCallUpdate(input: CallUpdateInput): URLSearchParams {
-  const { settings, origin, sessionId, receipt } = input;
-  const gateway = origin.replace(/\/+$/, "");
+  const { settings, sessionId, receipt } = input;
   const verified = settings.successUrl && withQuery(settings.successUrl, { sid: sessionId, receipt });
-  const unverified = settings.failureUrl
-    ? withQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" })
-    : withQuery(`${gateway}/ivr/verify/failure`, { sid: sessionId });
   const straight = settings.interceptTarget === "tenant" && verified !== undefined;
-  const target = straight ? verified : withQuery(`${gateway}/ivr/verify/success`, { sid: sessionId });
-  const twiml = redirectDocument(target);
-  if (settings.interceptWith === "twiml" && twiml.length <= MAX_TWIML_CHARACTERS) {
-    return new URLSearchParams({ Twiml: twiml });
+  const target = straight ? verified : withQuery(`${gatewayOf(input)}/ivr/verify/success`, { sid: sessionId });
+  if (settings.interceptWith === "twiml") {
+    const twiml = redirectDocument(target);
+    if (twiml.length <= MAX_TWIML_CHARACTERS) return new URLSearchParams({ Twiml: twiml });
   }
   // Without a FallbackUrl a failed fetch of Url ends the caller's call (error 11200). When the gateway cannot be
   // fetched, the tenant's own page still can, and it checks the receipt; when that page fails, its failure page is next.
-  const fallback = straight ? unverified : (verified ?? unverified);
+  const fallback = straight || verified === undefined ? unverifiedUrl(input) : verified;
   return new URLSearchParams({ Url: target, Method: "POST", FallbackUrl: fallback, FallbackMethod: "POST" });
+}
+
+function unverifiedUrl(input: CallUpdateInput): string {
+  const { settings, sessionId } = input;
+  if (settings.failureUrl) return withQuery(settings.failureUrl, { sid: sessionId, reason: "unavailable" });
+  return withQuery(`${gatewayOf(input)}/ivr/verify/failure`, { sid: sessionId });
+}
+
+function gatewayOf({ origin }: CallUpdateInput): string {
+  return origin.replace(/\/+$/, "");
 }
 
 function redirectDocument(url: string): string {

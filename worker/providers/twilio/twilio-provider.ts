@@ -26,13 +26,14 @@ export interface TwilioProviderOptions {
 export function createTwilioProvider(options: TwilioProviderOptions): CallProvider {
   const { settings, dispatcher, attemptTimeoutMs, now } = options;
   const trusted = mayCarryCredentials(settings.apiBaseUrl, options.tenant.allowInsecureTargets);
+  const calls = apiUrl(settings.apiBaseUrl, `/2010-04-01/Accounts/${settings.accountSid}/Calls/`).href;
   const basic = Buffer.from(`${settings.accountSid}:${settings.authTokens[0]}`).toString("base64");
 
   function call(request: InterceptRequest, method: "GET" | "POST", form?: URLSearchParams) {
     const segment = callIdSegment(request.callId);
     if (segment === undefined) return undefined;
     return sendRequest(dispatcher, {
-      url: apiUrl(settings.apiBaseUrl, `/2010-04-01/Accounts/${settings.accountSid}/Calls/${segment}.json`),
+      url: new URL(`${calls}${segment}.json`),
       method,
       headers: {
         authorization: `Basic ${basic}`,

@@ -3,7 +3,7 @@ import type { Plan } from "./plan.ts";
 /** One line of a figure's table. Latencies have percentiles, everything else a single value. */
 export interface Row {
   name: string;
-  unit: "us" | "ms" | "per CPU-second" | "per second" | "KB" | "us CPU" | "commands" | "bytes";
+  unit: "us" | "ms" | "per CPU-second" | "per second" | "KB" | "us CPU" | "commands" | "bytes" | "times";
   /** The median of the rounds, or for latencies the median of the rounds' medians. */
   value: number;
   p95?: number | undefined;

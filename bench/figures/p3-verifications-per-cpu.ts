@@ -1,4 +1,4 @@
-import type { Figure, FigureContext } from "../figure.ts";
+import type { Figure, FigureContext, FigureResult } from "../figure.ts";
 import { ratioGoal, valueRow } from "../measure/rounds.ts";
 import { enrolDevices } from "../stack/enrol-devices.ts";
 import { newKeyPair } from "../stack/new-key-pair.ts";
@@ -34,45 +34,71 @@ export const verificationsPerCpu: Figure = {
   title: "whole verifications per second of CPU",
   async measure(context) {
     const { rounds, seconds, warmUpSeconds, concurrency } = context.plan.throughput;
-    context.progress("starting a gateway, a worker, and oidc-provider on the same Redis");
+    context.progress("starting a gateway, a worker, oidc-provider and the bare parts on the same Redis");
     const load = await startLoad(context);
     const { deployment, ours } = await openOurs(context, load);
     const peer = await openPeer(context, load, deployment.access.redisUrl);
+    const bare = await openBare(context, load, deployment.access.redisUrl);
     const measured: Round[] = [];
-    const peerRates: number[] = [];
-    let peerDone = 0;
+    const rates: Record<"peer" | "bare", Rate[]> = { peer: [], bare: [] };
+    const steps = [
+      async () => void rates.peer.push(await measureRate(peer, seconds)),
+      async () => void measured.push(await measureOurs(ours, deployment, seconds)),
+      async () => void rates.bare.push(await measureRate(bare, seconds)),
+    ];
     // At first most of the time goes into compiling what runs often.
-    for (const side of [peer, ours]) await side.run(warmUpSeconds);
+    for (const side of [peer, bare, ours]) await side.run(warmUpSeconds);
     for (let round = 0; round < rounds; round += 1) {
-      context.progress(`round ${round + 1} of ${rounds}: ${concurrency} at once for ${seconds} s, peer and ours`);
-      if (round % 2 === 1) measured.push(await measureOurs(ours, deployment, seconds));
-      const { result, cpuMs } = await spentMs(peer.pids, () => peer.run(seconds));
-      peerRates.push((result.done * 1000) / cpuMs);
-      peerDone += result.done;
-      if (round % 2 === 0) measured.push(await measureOurs(ours, deployment, seconds));
+      context.progress(`round ${round + 1} of ${rounds}: ${concurrency} at once for ${seconds} s, each of three`);
+      for (const step of round % 2 === 0 ? steps : steps.toReversed()) await step();
     }
-    const rates = measured.map(({ gatewayUs, workerUs }) => 1e6 / (gatewayUs + workerUs));
-    const done = measured.reduce((sum, round) => sum + round.done, 0);
-    const row = (name: string, pick: (round: Round) => number) => valueRow(name, "us CPU", measured.map(pick), done);
-    return {
-      rows: [
-        valueRow("Callseal: gateway and worker", "per CPU-second", rates, done),
-        valueRow("oidc-provider, CIBA", "per CPU-second", peerRates, peerDone),
-        row("Callseal: gateway, a verification", ({ gatewayUs }) => gatewayUs),
-        row("Callseal: worker, a verification", ({ workerUs }) => workerUs),
-        row("Callseal: Redis, a verification", ({ redisUs }) => redisUs),
-        valueRow(
-          "Callseal: wall clock, everything on this machine",
-          "per second",
-          measured.map(({ perSecond }) => perSecond),
-          done,
-        ),
-      ],
-      goals: [ratioGoal("ours / peer", { ours: rates, reference: peerRates }, { atLeast: 3 })],
-      notes: ["CPU is user and system time of all threads, from /proc. Redis and the clients are not in the ratio."],
-    };
+    return present(measured, rates);
   },
 };
+
+interface Rate {
+  perCpuSecond: number;
+  done: number;
+}
+
+function present(
+  measured: readonly Round[],
+  rates: Record<"peer" | "bare", Rate[]>,
+): Omit<FigureResult, "id" | "title"> {
+  const ours = measured.map(({ gatewayUs, workerUs }) => 1e6 / (gatewayUs + workerUs));
+  const of = (list: readonly Rate[]) => list.map(({ perCpuSecond }) => perCpuSecond);
+  const sum = (list: readonly { done: number }[]) => list.reduce((total, { done }) => total + done, 0);
+  const done = sum(measured);
+  const row = (name: string, pick: (round: Round) => number) => valueRow(name, "us CPU", measured.map(pick), done);
+  const bareCosts = of(rates.bare).map((rate, round) => rate / ours[round]!);
+  return {
+    rows: [
+      valueRow("Callseal: gateway and worker", "per CPU-second", ours, done),
+      valueRow("oidc-provider, CIBA", "per CPU-second", of(rates.peer), sum(rates.peer)),
+      valueRow("bare parts: gateway and worker", "per CPU-second", of(rates.bare), sum(rates.bare)),
+      valueRow("Callseal, of what the bare parts cost", "times", bareCosts),
+      row("Callseal: gateway, a verification", ({ gatewayUs }) => gatewayUs),
+      row("Callseal: worker, a verification", ({ workerUs }) => workerUs),
+      row("Callseal: Redis, a verification", ({ redisUs }) => redisUs),
+      valueRow(
+        "Callseal: wall clock, everything on this machine",
+        "per second",
+        measured.map(({ perSecond }) => perSecond),
+        done,
+      ),
+    ],
+    goals: [ratioGoal("ours / peer", { ours, reference: of(rates.peer) }, { atLeast: 3 })],
+    notes: [
+      "CPU is user and system time of all threads, from /proc. Redis and the clients are not in the ratio.",
+      "The bare parts answer the same requests and frames on the same libraries, and check, limit, record and log nothing.",
+    ],
+  };
+}
+
+async function measureRate({ run, pids }: Side, seconds: number): Promise<Rate> {
+  const { result, cpuMs } = await spentMs(pids, () => run(seconds));
+  return { perCpuSecond: (result.done * 1000) / cpuMs, done: result.done };
+}
 
 async function openOurs(context: FigureContext, load: RemoteCalls): Promise<{ deployment: Deployment; ours: Side }> {
   const { concurrency } = context.plan.throughput;
@@ -103,6 +129,20 @@ async function openPeer(context: FigureContext, load: RemoteCalls, redisUrl: str
   return {
     run: (seconds) => load.call<Done>("runCiba", { target, run: { seconds, concurrency } }),
     pids: [peer.pid],
+  };
+}
+
+async function openBare(context: FigureContext, load: RemoteCalls, redisUrl: string): Promise<Side> {
+  const { concurrency } = context.plan.throughput;
+  const { privateJwk, publicJwk } = newKeyPair();
+  const providerUrl = await load.call<string>("providerUrl");
+  const environment = { REDIS_URL: redisUrl, FLOOR_PUBLIC_JWK: publicJwk, FLOOR_PROVIDER_URL: providerUrl };
+  const gateway = await startFloor(context, "floor/verification-gateway", environment);
+  const worker = await startFloor(context, "floor/bullmq-worker", environment);
+  await load.call("openFloorVerifications", { name: "bare", gatewayUrl: gateway.url, privateJwk, lanes: concurrency });
+  return {
+    run: (seconds) => load.call<Done>("runVerifications", { name: "bare", seconds, concurrency }),
+    pids: [gateway.pid, worker.pid],
   };
 }
 

@@ -40,7 +40,8 @@ export async function openFloorConfirms(
   };
 }
 
-function proofClaims(id: string): Record<string, unknown> {
+/** The claims of a proof, as long as those of a real one. */
+export function proofClaims(id: string): Record<string, unknown> {
   const iat = nowSeconds();
   const common = { iss: id, aud: "https://callseal.bench", iat, exp: iat + 60, jti: id };
   return { ...common, sid: id, cid: id, prv: "generic", gen: 1, nonce: "n".repeat(22), dec: "confirm", did: "123456" };

@@ -1,14 +1,16 @@
 import { printReady } from "../floor/report-ready.ts";
 import { serveCalls } from "../stack/remote-calls.ts";
 import { type CallsealConfirmsOptions, openCallsealConfirms } from "./callseal-confirms.ts";
+import { type CallsealVerificationsOptions, openCallsealVerifications } from "./callseal-verifications.ts";
 import { type CibaLoadOptions, runCibaLoad } from "./ciba-load.ts";
 import { type ConfirmRound, type ConfirmTarget, runConfirmRound } from "./confirm-load.ts";
 import { type FloorConfirmsOptions, openFloorConfirms } from "./floor-confirms.ts";
 import { measureFloorParts } from "./floor-parts.ts";
+import { type FloorVerificationsOptions, openFloorVerifications } from "./floor-verifications.ts";
 import { ProviderStandIn } from "./provider-stand-in.ts";
 import { createSessions, runRequestLoad } from "./request-load.ts";
 import { type CrowdOptions, SocketCrowd } from "./socket-crowd.ts";
-import { type LoadRun, VerificationLoad, type VerificationLoadOptions } from "./verification-load.ts";
+import { type LoadRun, VerificationLoad } from "./verification-load.ts";
 import { measureWakeUps, WaitingCrowd, type WaitingOptions } from "./waiting-crowd.ts";
 
 /** A process of clients: what it shall do comes from the measuring process, figures go back. */
@@ -28,8 +30,11 @@ serveCalls({
   },
   confirmRound: ({ name, ...round }: ConfirmRound & { name: string }) => runConfirmRound(confirms.get(name)!, round),
   measureFloorParts,
-  openVerifications: async ({ name, ...options }: VerificationLoadOptions & { name: string }) => {
-    verifications.set(name, await VerificationLoad.open(options, provider));
+  openVerifications: async ({ name, ...options }: CallsealVerificationsOptions & { name: string }) => {
+    verifications.set(name, new VerificationLoad(await openCallsealVerifications(options, provider)));
+  },
+  openFloorVerifications: async ({ name, ...options }: FloorVerificationsOptions & { name: string }) => {
+    verifications.set(name, new VerificationLoad(await openFloorVerifications(options, provider)));
   },
   runVerifications: ({ name, ...run }: LoadRun & { name: string }) => verifications.get(name)!.run(run),
   runVerificationsAt: ({ name, ...schedule }: { name: string; count: number; ratePerSecond: number }) =>

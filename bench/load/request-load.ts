@@ -1,8 +1,8 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import type { DeploymentAccess } from "../stack/deployment-environment.ts";
 import { HttpClient } from "./http-client.ts";
 import { closedLoop } from "./open-loop.ts";
-import { sessionsPath, startCall } from "./start-call.ts";
+import { newBareCall, sessionsPath, startCall } from "./start-call.ts";
 import type { LoadRun } from "./verification-load.ts";
 
 export interface RequestTarget {
@@ -53,9 +53,6 @@ export async function runRequestLoad(run: RequestRun): Promise<{ done: number; s
 
 async function createOne(http: HttpClient, { url, access }: RequestTarget): Promise<string> {
   if (access !== undefined) return (await startCall(http, { access, gatewayUrl: url, provider: "generic" })).sessionId;
-  const callId = `CA${randomBytes(16).toString("hex")}`;
-  const ani = `+1415${randomInt(1_000_000, 10_000_000)}`;
-  const json = { provider: "generic", callId, ani, dnis: "+18005551234" };
-  const { body } = await http.send({ method: "POST", url: `${url}/sessions`, json });
+  const { body } = await http.send({ method: "POST", url: `${url}/sessions`, json: newBareCall() });
   return String(body["sessionId"]);
 }

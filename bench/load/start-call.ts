@@ -18,17 +18,23 @@ export interface CallPlace {
   provider: "generic" | "twilio";
 }
 
-/** A new call of a number that nobody enrolled reaches its verification node. */
-export async function startCall(http: HttpClient, { access, gatewayUrl, provider }: CallPlace): Promise<StartedCall> {
+/** The body of a creation for the bare parts: a call of a number that nobody enrolled. */
+export function newBareCall() {
   const callId = `CA${randomBytes(16).toString("hex")}`;
   const ani = `+1415${randomInt(1_000_000, 10_000_000)}`;
+  return { provider: "generic", callId, ani, dnis: "+18005551234" };
+}
+
+/** A new call of a number that nobody enrolled reaches its verification node. */
+export async function startCall(http: HttpClient, { access, gatewayUrl, provider }: CallPlace): Promise<StartedCall> {
+  const json = { ...newBareCall(), provider };
   const { body } = await http.send({
     method: "POST",
     url: gatewayUrl + sessionsPath,
     authorization: `Bearer ${access.apiKey}`,
-    json: { provider, callId, ani, dnis: "+18005551234" },
+    json,
   });
-  return { callId, sessionId: String(body["sessionId"]), did: String(body["did"]) };
+  return { callId: json.callId, sessionId: String(body["sessionId"]), did: String(body["did"]) };
 }
 
 /** Polls until the session's end; rejects when that is not a confirmation. Resolves with the moment of the answer. */

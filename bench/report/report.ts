@@ -5,7 +5,7 @@ const spread = z.strictObject({ least: z.number(), most: z.number() });
 
 const row = z.strictObject({
   name: z.string(),
-  unit: z.enum(["us", "ms", "per CPU-second", "per second", "KB", "us CPU", "commands", "bytes"]),
+  unit: z.enum(["us", "ms", "per CPU-second", "per second", "KB", "us CPU", "commands", "bytes", "times"]),
   value: z.number(),
   p95: z.number().optional(),
   p99: z.number().optional(),

@@ -5,8 +5,9 @@ import type { Response } from "express";
  * answer of the session API needs: that costs as much as the answer.
  */
 export function sendJson(response: Response, document: object): void {
-  const body = Buffer.from(JSON.stringify(document));
+  // As text: Node then writes head and body as one.
+  const body = JSON.stringify(document);
   response.setHeader("Content-Type", "application/json; charset=utf-8");
-  response.setHeader("Content-Length", body.length);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(body);
 }

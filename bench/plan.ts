@@ -15,35 +15,35 @@ export interface Plan {
   stored: { rounds: number; seconds: number; levels: readonly number[] };
   shares: { rounds: number; seconds: number; percentOfCore: number };
   coldStart: { rounds: number };
-  commands: { verifications: number };
+  commands: { verifications: number; idleSeconds: number };
   slope: { seconds: number; rates: readonly number[]; warmUpSeconds: number };
 }
 
-/** `full` takes about thirteen minutes and `quick` about four; `smoke` only shows that the harness works. */
+/** `full` takes about ten minutes and `quick` about two; `smoke` only shows that the harness works. */
 export const plans: Readonly<Record<Plan["name"], Plan>> = {
   full: {
     name: "full",
     latency: { rounds: 5, samples: 250, ratePerSecond: 50, warmUp: 1500, warmUpPerSecond: 200, devices: 40 },
-    throughput: { rounds: 4, seconds: 6, warmUpSeconds: 12, concurrency: 32 },
+    throughput: { rounds: 4, seconds: 5, warmUpSeconds: 10, concurrency: 32 },
     sockets: { count: 10_000, baseline: 200 },
     waiting: { rounds: 2, samples: 300, levels: [1, 1000, 20_000] },
-    stored: { rounds: 5, seconds: 4, levels: [1000, 100_000, 1_000_000] },
-    shares: { rounds: 2, seconds: 6, percentOfCore: 20 },
-    coldStart: { rounds: 9 },
-    commands: { verifications: 500 },
-    slope: { seconds: 10, rates: [20, 40, 60, 80, 100], warmUpSeconds: 12 },
+    stored: { rounds: 5, seconds: 3, levels: [1000, 100_000, 1_000_000] },
+    shares: { rounds: 2, seconds: 5, percentOfCore: 20 },
+    coldStart: { rounds: 7 },
+    commands: { verifications: 500, idleSeconds: 5 },
+    slope: { seconds: 8, rates: [25, 50, 75, 100], warmUpSeconds: 8 },
   },
   quick: {
     name: "quick",
-    latency: { rounds: 3, samples: 120, ratePerSecond: 50, warmUp: 600, warmUpPerSecond: 200, devices: 20 },
-    throughput: { rounds: 2, seconds: 3, warmUpSeconds: 6, concurrency: 32 },
-    sockets: { count: 2000, baseline: 200 },
-    waiting: { rounds: 1, samples: 100, levels: [1, 1000, 4000] },
-    stored: { rounds: 1, seconds: 2, levels: [1000, 100_000] },
-    shares: { rounds: 1, seconds: 3, percentOfCore: 20 },
-    coldStart: { rounds: 3 },
-    commands: { verifications: 100 },
-    slope: { seconds: 4, rates: [20, 50, 80], warmUpSeconds: 4 },
+    latency: { rounds: 2, samples: 80, ratePerSecond: 50, warmUp: 250, warmUpPerSecond: 250, devices: 20 },
+    throughput: { rounds: 2, seconds: 1.5, warmUpSeconds: 3, concurrency: 32 },
+    sockets: { count: 1500, baseline: 200 },
+    waiting: { rounds: 1, samples: 60, levels: [1, 500, 2000] },
+    stored: { rounds: 2, seconds: 1, levels: [1000, 100_000] },
+    shares: { rounds: 1, seconds: 2, percentOfCore: 20 },
+    coldStart: { rounds: 2 },
+    commands: { verifications: 60, idleSeconds: 2 },
+    slope: { seconds: 2, rates: [30, 90], warmUpSeconds: 2 },
   },
   smoke: {
     name: "smoke",
@@ -55,7 +55,7 @@ export const plans: Readonly<Record<Plan["name"], Plan>> = {
     stored: { rounds: 1, seconds: 0.3, levels: [10, 200] },
     shares: { rounds: 1, seconds: 0.5, percentOfCore: 30 },
     coldStart: { rounds: 1 },
-    commands: { verifications: 5 },
+    commands: { verifications: 5, idleSeconds: 1 },
     slope: { seconds: 0.5, rates: [10, 20], warmUpSeconds: 0.3 },
   },
 };

@@ -18,10 +18,10 @@ export const usage = `Usage: npm run bench -- [options]
 
 Measures Callseal against a floor of bare parts and against a peer, on this machine, in one run.
 
-  --quick          about four minutes instead of about thirteen; the spread is larger
+  --quick          about two minutes instead of about ten; the spread is larger
   --smoke          seconds: only shows that the harness works, its figures mean nothing
   --only P1,P5     these figures alone (P1 to P11)
-  --sockets <n>    how many sockets P4 opens, over as many processes as that takes (default 10000, --quick 2000)
+  --sockets <n>    how many sockets P4 opens, over as many processes as that takes (default 10000, --quick 1500)
   --out <folder>   where bench.json and bench.svg are written (default .data/bench)
   --patience <s>   wait so long, before each figure, for the machine to be quiet (default 0)
   --profile        also takes CPU profiles, flame graphs and (P4) heap snapshots; slows what is measured

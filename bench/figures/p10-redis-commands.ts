@@ -14,7 +14,7 @@ export const redisCommands: Figure = {
   id: "P10",
   title: "Redis commands and bytes of a verification",
   async measure(context) {
-    const { verifications } = context.plan.commands;
+    const { verifications, idleSeconds } = context.plan.commands;
     const load = await startLoad(context);
     const providerUrl = await load.call<string>("providerUrl");
     const { access, gateways } = await startDeployment(context, { workers: 1, providerUrl });
@@ -29,6 +29,7 @@ export const redisCommands: Figure = {
     const counted = await countCommands(redis, {
       verifications,
       run: () => run(verifications),
+      idleSeconds,
       scripts: nameScripts(defaultOutboxLimit),
       prefix: access.prefix,
     });

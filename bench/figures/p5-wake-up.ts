@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Figure, FigureContext } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import type { LatencySummary } from "../measure/latencies.ts";
 import { latencyRow, ratioGoal } from "../measure/rounds.ts";
 import type { RemoteCalls } from "../stack/remote-calls.ts";
@@ -29,16 +29,17 @@ export const wakeUp: Figure = {
       });
     await wake(samples);
     const measured = levels.map((): LatencySummary[] => []);
-    for (let round = 0; round < rounds; round += 1) {
-      let waiting = 1;
-      for (const [index, level] of levels.entries()) {
-        await holdPolls({ crowds, deployment, more: level - waiting });
-        waiting = level;
-        context.progress(`round ${round + 1} of ${rounds}: ${level} waiting`);
+    let waiting = 1;
+    for (const [index, level] of levels.entries()) {
+      await holdPolls({ crowds, deployment, more: level - waiting });
+      waiting = level;
+      for (let round = 0; round < rounds; round += 1) {
+        context.progress(`${level} waiting, round ${round + 1} of ${rounds}`);
         measured[index]!.push(await wake(samples));
       }
-      await releasePolls(context, crowds);
     }
+    context.progress("the others hang up");
+    await Promise.all(crowds.map((crowd) => crowd.call("releasePolls")));
     const medians = measured.map((summaries) => summaries.map(({ p50 }) => p50));
     return {
       rows: levels.map((level, index) => latencyRow(`${level.toLocaleString("en-US")} waiting`, measured[index]!)),
@@ -74,11 +75,5 @@ async function holdPolls(parts: { crowds: RemoteCalls[]; deployment: Deployment;
     ),
   );
   if (answers.some(({ answered }) => answered > 0)) throw new Error("a poll was answered that was to wait");
-  await delay(settleMs);
-}
-
-async function releasePolls(context: FigureContext, crowds: RemoteCalls[]): Promise<void> {
-  context.progress("the others hang up");
-  await Promise.all(crowds.map((crowd) => crowd.call("releasePolls")));
   await delay(settleMs);
 }

@@ -14,6 +14,8 @@ export interface CountedCommands {
 export interface CountedWork {
   verifications: number;
   run: () => Promise<unknown>;
+  /** How long the idle deployment is watched before: several of the intervals in which its worker looks for work. */
+  idleSeconds: number;
   /** Scripts by their digest. */
   scripts: ReadonlyMap<string, string>;
   /** The deployment's key prefix. */
@@ -26,8 +28,6 @@ interface Seen {
   inScripts: number;
 }
 
-/** Longer than the interval between two looks of the worker's reconciler. */
-const idleMs = 5000;
 const settleMs = 500;
 
 /**
@@ -35,7 +35,7 @@ const settleMs = 500;
  * INFO over a second run, because MONITOR's own output would be among them. What the idle deployment does is subtracted.
  */
 export async function countCommands(redis: Redis, work: CountedWork): Promise<CountedCommands> {
-  const idle = await watch(redis, work, () => delay(idleMs));
+  const idle = await watch(redis, work, () => delay(work.idleSeconds * 1000));
   const seen = await watch(redis, work, work.run);
   const each = (total: number, idleTotal: number) =>
     Math.max(0, (total - (idleTotal / idle.seconds) * seen.seconds) / work.verifications);
@@ -87,7 +87,7 @@ function kindOfKey(key: string, prefix: string): string {
 
 async function countBytes(redis: Redis, work: CountedWork): Promise<{ bytesIn: number; bytesOut: number }> {
   const idleStart = await readBytes(redis);
-  await delay(idleMs);
+  await delay(work.idleSeconds * 1000);
   const before = await readBytes(redis);
   await work.run();
   await delay(settleMs);

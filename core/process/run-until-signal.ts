@@ -8,45 +8,55 @@ export interface Running {
 /** A drain takes less than this, or the process ends without it (PROTOCOL §9). */
 const drainDeadlineMs = 10_000;
 
+interface Started {
+  logger: Logger;
+  running: Running;
+}
+
 /**
  * Runs a process until SIGTERM or SIGINT, then drains it: exit code 0 when it stopped in time, 1 when it did not or
- * could not start. What is wrong with the configuration is told plainly, without a stack.
+ * could not start. A signal that comes while it starts stops it as soon as it has started. What is wrong with the
+ * configuration is told plainly, without a stack.
  */
-export async function runUntilSignal(start: () => Promise<{ logger: Logger; running: Running }>): Promise<void> {
-  let started: { logger: Logger; running: Running };
+export async function runUntilSignal(start: () => Promise<Started>): Promise<void> {
+  // Signals are listened for before it starts: whoever is told that it is ready may stop it at once.
+  const starting = Promise.resolve().then(start);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopOnce(starting, signal));
   try {
-    started = await start();
+    const { logger } = await starting;
+    process.on("unhandledRejection", (err) => logger.error({ err }, "promise.unhandled"));
   } catch (error) {
     process.stderr.write(
       `${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`,
     );
     process.exit(1);
   }
-  const { logger, running } = started;
-  let stopping = false;
-  const stop = (signal: string) => {
-    if (stopping) return;
-    stopping = true;
-    logger.info({ signal }, "process.stopping");
-    const tooLate = setTimeout(() => end(logger, 1, "the drain took too long"), drainDeadlineMs);
-    running.close().then(
-      () => {
-        clearTimeout(tooLate);
-        end(logger, 0);
-      },
-      (err: unknown) => {
-        logger.error({ err }, "process.stop_failed");
-        end(logger, 1);
-      },
-    );
-  };
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
-  process.on("unhandledRejection", (err) => logger.error({ err }, "promise.unhandled"));
 }
 
-function end(logger: Logger, code: number, reason?: string): void {
-  if (reason) logger.error({ reason }, "process.killed");
-  logger.flush();
+let stopping = false;
+
+async function stopOnce(starting: Promise<Started>, signal: string): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  let logger: Logger | undefined;
+  const tooLate = setTimeout(() => {
+    logger?.error({ reason: "the drain took too long" }, "process.killed");
+    end(logger, 1);
+  }, drainDeadlineMs);
+  const started = await starting;
+  logger = started.logger;
+  logger.info({ signal }, "process.stopping");
+  try {
+    await started.running.close();
+  } catch (err) {
+    logger.error({ err }, "process.stop_failed");
+    end(logger, 1);
+  }
+  clearTimeout(tooLate);
+  end(logger, 0);
+}
+
+function end(logger: Logger | undefined, code: number): never {
+  logger?.flush();
   process.exit(code);
 }

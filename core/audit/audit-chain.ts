@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { StreamEntry } from "../events/event.ts";
-import { compareStreamIds, type OutboxBatch } from "../outbox/outbox-batch.ts";
+import { compareStreamIds, type OutboxBatch, type OutboxGroup } from "../outbox/outbox-batch.ts";
 import type { RedisClient } from "../redis/connections.ts";
 import { type Keyspace, outboxKeys } from "../redis/keys.ts";
 import type { RunScript } from "../redis/scripts.ts";
@@ -24,6 +24,7 @@ export interface AuditChainOptions {
 }
 
 const pageSize = 256;
+const auditGroup: OutboxGroup = "audit";
 
 /** The audit trail in Redis: one hash chain a partition, appended in the order of the outbox; only an operator removes from it. */
 export class AuditChain {
@@ -37,21 +38,20 @@ export class AuditChain {
 
   /**
    * Records every event of the partition up to the batch's last one, once, however often and by however many processes it
-   * is asked for: the script appends only what follows the chain's end, and says where that is when it was mistaken.
+   * is asked for: the script appends only what follows the chain's end, and says where that is when it was mistaken. What
+   * is recorded is acknowledged to the group `audit` in the same write, so that a failover loses both or neither.
    */
   async record(batch: OutboxBatch): Promise<void> {
-    const { partition } = batch;
-    const last = batch.entries.at(-1)?.[0] ?? "0-0";
-    let head = this.#heads.get(partition) ?? (await this.readHead(partition));
-    // A first delivery is what lies between two others, without a hole; what comes again may have holes.
-    let entries = batch.again ? undefined : batch.entries;
-    while (compareStreamIds(head.id, last) < 0) {
-      entries ??= await this.#readOutbox(partition, { after: head.id, to: last });
-      // Trimmed away meanwhile: the next append sees the gap.
-      if (entries.length === 0) break;
-      head = await this.#append(partition, head, entries);
-      entries = undefined;
-    }
+    const { partition, entries } = batch;
+    const last = entries.at(-1)?.[0];
+    if (last === undefined) return;
+    const known = this.#heads.get(partition) ?? (await this.readHead(partition));
+    // A first delivery is what lies between two others, without a hole: most often the chain's next events.
+    const isNext = !batch.again && compareStreamIds(known.id, last) < 0;
+    if (isNext && (await this.#append(partition, known, entries))) return;
+    await this.#catchUp(partition, last);
+    const { outbox } = outboxKeys(this.#options.keyspace, partition);
+    await this.#options.redis.xack(outbox, auditGroup, ...entries.map(([id]) => id));
   }
 
   async readHead(partition: number): Promise<ChainHead> {
@@ -80,17 +80,29 @@ export class AuditChain {
     return await this.#options.redis.xtrim(audit, "MINID", `${ms}-${Number(sequence) + 1}`);
   }
 
-  async #append(partition: number, head: ChainHead, entries: readonly StreamEntry[]): Promise<ChainHead> {
+  /** Appends what lies between the chain's end, as it is now, and the event. */
+  async #catchUp(partition: number, last: string): Promise<void> {
+    let head = await this.readHead(partition);
+    while (compareStreamIds(head.id, last) < 0) {
+      const entries = await this.#readOutbox(partition, { after: head.id, to: last });
+      // Trimmed away meanwhile: the next append sees the gap.
+      if (entries.length === 0) break;
+      await this.#append(partition, head, entries);
+      head = this.#heads.get(partition)!;
+    }
+  }
+
+  /** Answers whether the chain ended there, and so whether the entries are recorded now. */
+  async #append(partition: number, head: ChainHead, entries: readonly StreamEntry[]): Promise<boolean> {
     const { audit, auditHead, outbox } = outboxKeys(this.#options.keyspace, partition);
     const records = chainEvents({ partition, ...head }, entries);
     const pairs = records.flatMap((record, index) => [entries[index]![0], `${record.hash}${record.event}`]);
-    const args = [head.hash, entries[0]![0], partition, randomUUID(), ...pairs];
+    const args = [auditGroup, head.hash, entries[0]![0], entries.at(-1)![0], partition, randomUUID(), ...pairs];
     const reply = await this.#options.run("append_audit", [audit, auditHead, outbox], args);
-    const [, sequence, hash, id, missing] = reply as ["appended" | "moved", string, string, string, number];
+    const [outcome, sequence, hash, id, missing] = reply as ["appended" | "moved", string, string, string, number];
     if (missing > 0) this.#options.onGap?.({ partition, missing });
-    const end = { sequence: Number(sequence), hash, id };
-    this.#heads.set(partition, end);
-    return end;
+    this.#heads.set(partition, { sequence: Number(sequence), hash, id });
+    return outcome === "appended";
   }
 
   async #readOutbox(partition: number, range: { after: string; to: string }): Promise<StreamEntry[]> {

@@ -14,6 +14,8 @@ export interface OutboxReaderOptions {
   run: RunScript;
   /** Handles a batch for good; what it rejects is given out again. Must bear the same event twice. */
   handle: (batch: OutboxBatch) => Promise<void>;
+  /** True when `handle` acknowledges by itself what it has handled, with what it writes. Default false. */
+  handlerAcknowledges?: boolean;
   /** Whether events that are lost to the group are recorded as `audit_gap`. */
   watchGaps: boolean;
   /** Hears of faults, which repeat; the reader goes on by itself. */
@@ -155,6 +157,7 @@ class Reader {
 
   async #finish(batch: OutboxBatch): Promise<void> {
     await this.#options.handle(batch);
+    if (this.#options.handlerAcknowledges) return;
     const { outbox } = outboxKeys(this.#options.keyspace, batch.partition);
     await this.#options.redis.xack(outbox, this.#options.group, ...batch.entries.map(([id]) => id));
   }

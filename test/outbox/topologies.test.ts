@@ -25,6 +25,7 @@ describe("Redis Cluster", () => {
     const reader = startReader(core, {
       group: "audit",
       watchGaps: false,
+      handlerAcknowledges: true,
       handle: async (batch) => {
         await chain.record(batch);
         seen.push(...batch.entries.map(correlationOf));

@@ -64,6 +64,7 @@ export function startOutboxConsumers(options: OutboxConsumersOptions): OutboxCon
       metrics,
       watchGaps: false,
       gatherMs: unhurriedMs,
+      handlerAcknowledges: true,
       handle: async (batch) => {
         // Counted first: what the chain could not take comes again, and is not counted again.
         countEvents(batch, { counter: metrics.events, tenants: options.tenants });
@@ -97,6 +98,7 @@ interface Consumer {
   metrics: OutboxMetrics;
   watchGaps: boolean;
   gatherMs?: number;
+  handlerAcknowledges?: boolean;
   handle: (batch: OutboxBatch) => Promise<void>;
 }
 
@@ -111,6 +113,7 @@ function startReader(options: OutboxConsumersOptions, consumer: Consumer): Outbo
     run: loadScripts(redis, { sharded: connections.sharded, outboxLimit: options.outboxLimit }),
     handle: consumer.handle,
     watchGaps: consumer.watchGaps,
+    handlerAcknowledges: consumer.handlerAcknowledges ?? false,
     ...(consumer.gatherMs === undefined ? {} : { gatherMs: consumer.gatherMs }),
     onFault: (error) => options.onFault("outbox.failed", error, { group }),
     onLag: (partition, lag) => metrics.setLag(group, partition, lag),

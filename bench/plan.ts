@@ -19,7 +19,7 @@ export interface Plan {
   slope: { seconds: number; rates: readonly number[]; warmUpSeconds: number };
 }
 
-/** `full` takes about ten minutes and `quick` about two; `smoke` only shows that the harness works. */
+/** `full` takes ten to twelve minutes and `quick` two to three; `smoke` only shows that the harness works. */
 export const plans: Readonly<Record<Plan["name"], Plan>> = {
   full: {
     name: "full",

@@ -18,7 +18,7 @@ export const usage = `Usage: npm run bench -- [options]
 
 Measures Callseal against a floor of bare parts and against a peer, on this machine, in one run.
 
-  --quick          about two minutes instead of about ten; the spread is larger
+  --quick          two to three minutes instead of ten to twelve; the spread is larger
   --smoke          seconds: only shows that the harness works, its figures mean nothing
   --only P1,P5     these figures alone (P1 to P11)
   --sockets <n>    how many sockets P4 opens, over as many processes as that takes (default 10000, --quick 1500)

@@ -46,14 +46,15 @@ export class LastingCluster extends Cluster {
     if (group) group.isResetting = false;
   }
 
-  override duplicate(nodes: ClusterNode[] = this.#startNodes, options: ClusterOptions = {}): Cluster {
+  override duplicate(nodes: ClusterNode[] = [], options: ClusterOptions = {}): Cluster {
+    const startNodes = nodes.length > 0 ? nodes : this.#startNodes;
     const redisOptions = {
       ...this.options.redisOptions,
       ...options.redisOptions,
       socketTimeout: blockingSilenceMs,
       replyMapping: "legacy" as const,
     };
-    return new LastingCluster(nodes, { ...this.options, ...options, redisOptions }, { blocks: true });
+    return new LastingCluster(startNodes, { ...this.options, ...options, redisOptions }, { blocks: true });
   }
 }
 

@@ -41,7 +41,8 @@ export function drawFlameGraph(profile: CpuProfile, title: string): string {
   const origins = sumByOrigin(profile).slice(0, 12);
   const share = (us: number) => `${((us / root.totalUs) * 100).toFixed(1)} %`;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11" role="img">`,
+    `<title>${escapeXml(`Flame graph: ${title}`)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     `<text x="4" y="13">${escapeXml(`${title}: ${(root.totalUs / 1e6).toFixed(2)} s of CPU on the main thread`)}</text>`,
     `<text x="4" y="30">${escapeXml(`self time: ${origins.map(({ origin, us }) => `${origin} ${share(us)}`).join(", ")}`)}</text>`,

@@ -93,7 +93,7 @@ describe.each([
       code: "unavailable",
       message: expect.stringContaining("lost in a failover"),
     });
-    const again = await core.sessions.decide(claimed.proof);
+    const again = await untilAnswered(() => core.sessions.decide(claimed.proof));
     expect(again.outcome).toBe("confirmed");
     await barrier.pass(again.session!);
     const repeated = await core.sessions.decide(claimed.proof);

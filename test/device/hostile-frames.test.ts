@@ -111,7 +111,9 @@ describe("a payload", () => {
   test("[D19] is answered with 500 others that come at once", async () => {
     const it = await start();
     const acks = await Promise.all(
-      Array.from({ length: 500 }, (_, index) => it.socket.ask(index % 2 ? "confirm" : "deny", { proof: `x.${index}` })),
+      Array.from({ length: 500 }, (_, index) =>
+        it.socket.raw.timeout(15_000).emitWithAck(index % 2 ? "confirm" : "deny", { proof: `x.${index}` }),
+      ),
     );
     expect(new Set(acks.map(({ code }) => code))).toEqual(new Set(["invalid_proof"]));
     await expectWell(it);

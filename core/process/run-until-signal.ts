@@ -21,7 +21,7 @@ interface Started {
 export async function runUntilSignal(start: () => Promise<Started>): Promise<void> {
   // Signals are listened for before it starts: whoever is told that it is ready may stop it at once.
   const starting = Promise.resolve().then(start);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopOnce(starting, signal));
+  void firstSignal().then((signal) => stop(starting, signal));
   try {
     const { logger } = await starting;
     process.on("unhandledRejection", (err) => logger.error({ err }, "promise.unhandled"));
@@ -33,11 +33,13 @@ export async function runUntilSignal(start: () => Promise<Started>): Promise<voi
   }
 }
 
-let stopping = false;
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
+  });
+}
 
-async function stopOnce(starting: Promise<Started>, signal: string): Promise<void> {
-  if (stopping) return;
-  stopping = true;
+async function stop(starting: Promise<Started>, signal: string): Promise<void> {
   let logger: Logger | undefined;
   const tooLate = setTimeout(() => {
     logger?.error({ reason: "the drain took too long" }, "process.killed");

@@ -45,10 +45,8 @@ export class AuditChain {
     const { partition, entries } = batch;
     const last = entries.at(-1)?.[0];
     if (last === undefined) return;
-    const known = this.#heads.get(partition) ?? (await this.readHead(partition));
     // A first delivery is what lies between two others, without a hole: most often the chain's next events.
-    const isNext = !batch.again && compareStreamIds(known.id, last) < 0;
-    if (isNext && (await this.#append(partition, known, entries))) return;
+    if (!batch.again && (await this.#appendNext(partition, entries))) return;
     await this.#catchUp(partition, last);
     const { outbox } = outboxKeys(this.#options.keyspace, partition);
     await this.#options.redis.xack(outbox, auditGroup, ...entries.map(([id]) => id));
@@ -78,6 +76,16 @@ export class AuditChain {
     const { audit } = outboxKeys(this.#options.keyspace, partition);
     const [ms = "0", sequence = "0"] = eventId.split("-");
     return await this.#options.redis.xtrim(audit, "MINID", `${ms}-${Number(sequence) + 1}`);
+  }
+
+  /** Appends the entries if they come next, also when another worker has moved the chain's end since we looked. */
+  async #appendNext(partition: number, entries: readonly StreamEntry[]): Promise<boolean> {
+    let head = this.#heads.get(partition) ?? (await this.readHead(partition));
+    for (let tries = 0; tries < 2 && compareStreamIds(head.id, entries[0]![0]) < 0; tries += 1) {
+      if (await this.#append(partition, head, entries)) return true;
+      head = this.#heads.get(partition)!;
+    }
+    return false;
   }
 
   /** Appends what lies between the chain's end, as it is now, and the event. */

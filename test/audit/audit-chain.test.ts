@@ -1,32 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { AuditChain } from "../../core/audit/audit-chain.ts";
 import type { AuditRecord } from "../../core/audit/audit-record.ts";
-import { ChainVerifier } from "../../core/audit/chain-verifier.ts";
 import type { StreamEntry } from "../../core/events/event.ts";
 import { outboxKeys } from "../../core/redis/keys.ts";
 import { spawnConsumer } from "../outbox/spawn-consumer.ts";
 import { appendEvents, countPending, startReader } from "../outbox/start-reader.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import type { Core } from "../support/open-core.ts";
+import { readTrail } from "../support/read-trail.ts";
 import { useCore } from "../support/use-core.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const fixture = useCore();
 
 async function readAll(core: Core): Promise<AuditRecord[]> {
-  const chain = new AuditChain(core);
-  const records: AuditRecord[] = [];
-  for (let partition = 0; partition < core.keyspace.partitions; partition += 1) {
-    const verifier = new ChainVerifier(partition);
-    for await (const page of chain.readRecords(partition)) {
-      for (const { record } of page) {
-        records.push(record);
-        verifier.add(record);
-      }
-    }
-    const head = await chain.readHead(partition);
-    expect(verifier.finish({ before: head, after: head }).fault).toBeUndefined();
-  }
+  const { records, faults } = await readTrail(core);
+  expect(faults).toEqual([]);
   return records;
 }
 

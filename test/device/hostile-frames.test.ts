@@ -112,7 +112,7 @@ describe("a payload", () => {
     const it = await start();
     const acks = await Promise.all(
       Array.from({ length: 500 }, (_, index) =>
-        it.socket.raw.timeout(15_000).emitWithAck(index % 2 ? "confirm" : "deny", { proof: `x.${index}` }),
+        it.socket.ask(index % 2 ? "confirm" : "deny", { proof: `x.${index}` }, { withinMs: 15_000 }),
       ),
     );
     expect(new Set(acks.map(({ code }) => code))).toEqual(new Set(["invalid_proof"]));

@@ -17,8 +17,8 @@ export interface Ack {
 
 export interface DeviceSocket {
   raw: Socket;
-  /** Emits and waits for the ack, at most five seconds. */
-  ask(event: string, payload: unknown): Promise<Ack>;
+  /** Emits and waits for the ack, at most five seconds unless told otherwise. */
+  ask(event: string, payload: unknown, options?: { withinMs?: number }): Promise<Ack>;
   /** What the gateway has sent so far, oldest first. */
   received: { event: string; payload: Record<string, unknown> }[];
   /** The first message of this name that was received and not yet taken, waited for at most five seconds. */
@@ -70,8 +70,8 @@ export async function openDeviceSocket(
   return {
     raw,
     received,
-    async ask(event, payload) {
-      const ack = (await raw.timeout(5000).emitWithAck(event, payload)) as Ack;
+    async ask(event, payload, { withinMs = 5000 } = {}) {
+      const ack = (await raw.timeout(withinMs).emitWithAck(event, payload)) as Ack;
       gateway.secrets.addFrom(payload);
       gateway.secrets.addFrom(ack);
       return ack;

@@ -27,6 +27,7 @@ export interface CallHistory {
 export class Histories {
   readonly #calls = new Map<string, CallHistory>();
   readonly #waiting = new Map<string, () => void>();
+  #nextProof = Promise.withResolvers<void>();
 
   begin(callId: string): CallHistory {
     const call: CallHistory = { callId, clientErrors: [], updates: [], arrivals: [], turnedAway: [] };
@@ -40,6 +41,18 @@ export class Histories {
 
   find(callId: string): CallHistory | undefined {
     return this.#calls.get(callId);
+  }
+
+  /** The device of the call sends its proof now. */
+  proofSent(call: CallHistory): void {
+    call.sentAt = performance.now();
+    this.#nextProof.resolve();
+    this.#nextProof = Promise.withResolvers<void>();
+  }
+
+  /** Resolves in the moment in which the next proof is sent, so that a call is under way. */
+  nextProof(): Promise<void> {
+    return this.#nextProof.promise;
   }
 
   arrived({ page, callId, at, receiptId }: Arrival): void {

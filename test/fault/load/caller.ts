@@ -74,7 +74,7 @@ export class Caller {
 
   async #confirm(did: string, history: CallHistory): Promise<void> {
     const challenge = await this.#device.claim(did);
-    history.sentAt = performance.now();
+    this.#place.histories.proofSent(history);
     try {
       await this.#device.confirm(challenge, { did, call: "outgoing" });
       history.ackedAt = performance.now();

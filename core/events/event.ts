@@ -26,7 +26,7 @@ export type EventType = (typeof eventTypes)[number];
 
 /** One envelope for all of them; what is particular to a type stands beside these names. */
 export interface CallsealEvent {
-  /** `<ms>-<sequence>-<partition>`: unique, and ordered in time. */
+  /** `<ms>-<sequence>-<partition>`: unique, and ordered in time; `ms` is `time`, unless the clock was set back. */
   id: string;
   type: EventType;
   /** RFC 3339, by the clock of Redis. */

@@ -104,6 +104,30 @@ describe("reading events", () => {
     }
   });
 
+  test("[C20] an event's id begins with its time, in whichever millisecond its entry is written", async () => {
+    const core = fixture.open({ partitions: 4 });
+    for (let batch = 0; batch < 20; batch += 1)
+      await Promise.all(Array.from({ length: 200 }, (_, index) => append(core, batch * 200 + index)));
+    const { events } = await core.events.list({ tenant: "acme", after: undefined, limit: 4000 });
+    expect(events).toHaveLength(4000);
+    const others = events.filter((event) => position(event)[0] !== Date.parse(event.time));
+    expect(others).toEqual([]);
+  });
+
+  test("[C20] an event after a clock that was set back is kept, behind those before it, with its own time", async () => {
+    const core = fixture.open({ partitions: 1 });
+    const key = `${partitionBase(core.keyspace, 0)}:outbox`;
+    const inAnHour = Date.now() + 3_600_000;
+    const ahead = ["type", "degraded", "time", String(inAnHour), "tenant", "acme", "correlationId", "corr"];
+    await core.redis.xadd(key, `${inAnHour}-0`, ...ahead, "data", "{}");
+    await append(core, 1);
+    await append(core, 2);
+    const entries = await core.redis.xrange(key, "-", "+");
+    expect(entries.map(([id]) => id)).toEqual([`${inAnHour}-0`, `${inAnHour}-1`, `${inAnHour}-2`]);
+    const times = entries.slice(1).map(([, fields]) => Number(fields[fields.indexOf("time") + 1]));
+    expect(Math.max(...times)).toBeLessThan(inAnHour - 3_000_000);
+  });
+
   test("[C20] a tenant with few events among many of another gets its own and only those", async () => {
     const core = fixture.open({ partitions: 2 });
     const others = Array.from({ length: 3000 }, (_, number) => number);

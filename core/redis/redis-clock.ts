@@ -12,8 +12,8 @@ export class RedisClock {
     this.#redis = redis;
   }
 
-  /** Milliseconds since 1970; this machine's own clock until the first `refresh`. */
-  now = (): number => (this.#offsetMs === undefined ? Date.now() : Math.round(performance.now() + this.#offsetMs));
+  /** Whole milliseconds since 1970, never ahead of Redis; this machine's own clock until the first `refresh`. */
+  now = (): number => (this.#offsetMs === undefined ? Date.now() : Math.floor(performance.now() + this.#offsetMs));
 
   /** Asks Redis for the time: one command. */
   async refresh(): Promise<number> {

@@ -1,4 +1,4 @@
-import type { DeviceStanding } from "../../core/devices/device-store.ts";
+import { type DeviceStanding, wrongDidsWindowMs } from "../../core/devices/device-store.ts";
 import { RateLimited } from "../../core/limits/rate-limited.ts";
 import type { StandingCheck } from "../../core/redis/session-requests.ts";
 import { CallsealError } from "../../core/verification/errors.ts";
@@ -38,7 +38,8 @@ export function requireGuessesLeft(
   standing: Pick<DeviceStanding, "wrongInWindow" | "windowEndsAtMs">,
 ): void {
   const most = mostWrongDids(request);
-  const msLeft = standing.windowEndsAtMs - context.clock.now();
+  // This process' knowledge of the clock may be late; a window is never longer than it is.
+  const msLeft = Math.min(standing.windowEndsAtMs - context.clock.now(), wrongDidsWindowMs);
   if (most > 0 && standing.wrongInWindow >= most && msLeft > 0) throw new RateLimited({ first: false, msLeft });
 }
 

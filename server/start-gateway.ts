@@ -45,6 +45,7 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
     io.attach(server);
     context.gate.guard(server, io);
     endUnreadBodies(server);
+    await context.statusChannel.untilReady();
     server.on("drop", context.admission.noteDropped);
     handle = createApp(context, {
       trustProxy: config.CALLSEAL_TRUST_PROXY,

@@ -44,6 +44,11 @@ export class StatusChannel {
     return this.#subscriber.status === "ready";
   }
 
+  /** Resolves when the connection is up for the first time, however long Redis takes. */
+  async untilReady(): Promise<void> {
+    await this.#subscriber.ping();
+  }
+
   /** How many channels are held now. */
   get size(): number {
     return this.#channels.size;

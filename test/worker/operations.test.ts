@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startEmbeddedRedis } from "../../core/redis/embedded-redis.ts";
+import { sessionKeys } from "../../core/redis/keys.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { answerWith, startTarget } from "./delivery/start-target.ts";
 import { metricsKey, sessionsKey, useWorkers } from "./worker-fixture.ts";
@@ -91,6 +92,26 @@ describe("metrics", () => {
     expect(text).toContain('callseal_queue_jobs{queue="timeout",state="delayed"} 1');
     expect(text).toContain("process_cpu_seconds_total");
     expect(text).not.toContain(session.sessionId);
+  });
+});
+
+describe("an attempt that Redis could not record", () => {
+  test("[W44] is counted, since it was made", async () => {
+    const target = await startTarget((response) => {
+      void spoil().then(() => response.writeHead(204).end());
+    });
+    onTestFinished(target.close);
+    const deployment = await fixture.deploy({ generic: { mode: "webhook", url: target.url, secrets: [secret] } });
+    const { redis, keyspace } = deployment.core;
+    const worker = await deployment.startWorker();
+    const session = await deployment.confirm({ mode: "webhook" });
+    // A record that is none makes the script fail, as a Redis that is away would.
+    const spoil = () => redis.set(sessionKeys(keyspace, session.sessionId).session, "no record");
+    deployment.jobs.addIntercept(session.sessionId, "corr-0001");
+    await waitFor("the attempt is counted", async () => {
+      const text = await (await get(`${worker.url}/metrics`, bearer(metricsKey))).text();
+      return text.includes('callseal_intercept_attempts_total{provider="generic",outcome="redirected"} 1');
+    });
   });
 });
 

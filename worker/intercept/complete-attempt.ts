@@ -15,6 +15,8 @@ export async function completeAttempt(
   outcome: InterceptOutcome,
 ): Promise<"succeeded" | "skipped" | "failed" | "settled" | "not_found"> {
   const { session, token, correlationId } = attempt;
+  // It was made, whether or not Redis is there to record it.
+  context.metrics.interceptAttempts.inc({ provider: session.provider, outcome: outcome.outcome });
   const durationMs = Math.round(attempt.sinceConfirmationMs());
   const verdict = judge(outcome, attempt, context.tuning.interceptWindowMs - durationMs);
   const { outcome: recorded } = await context.sessions.completeIntercept(session.sessionId, {
@@ -59,7 +61,6 @@ interface Report {
 function report(context: WorkerContext, attempt: InterceptAttempt, { outcome, verdict, recorded, durationMs }: Report) {
   const { session, before, correlationId } = attempt;
   const { provider } = session;
-  context.metrics.interceptAttempts.inc({ provider, outcome: outcome.outcome });
   if (recorded === "recorded" && !("againInMs" in verdict)) {
     context.metrics.interceptResults.inc({ provider, result: verdict.result });
   }

@@ -8,12 +8,12 @@ import type { StreamEntry } from "../../core/events/event.ts";
 import { outboxKeys } from "../../core/redis/keys.ts";
 import { notifiedTenant, openConsumers } from "../notifications/open-consumers.ts";
 import { appendEvents } from "../outbox/start-reader.ts";
+import { freePort } from "../support/free-port.ts";
 import { liveADay, recordTheDay } from "../support/live-a-day.ts";
 import type { Core } from "../support/open-core.ts";
 import { environmentOf, runCallseal, spawnCallseal } from "../support/run-callseal.ts";
 import { useCore } from "../support/use-core.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { closedPort } from "../worker/delivery/start-target.ts";
 
 const fixture = useCore();
 
@@ -305,7 +305,7 @@ describe("callseal", () => {
   });
 
   test("[A15] says that Redis is not reachable, and never its password", async () => {
-    const url = `redis://name:pass-word@127.0.0.1:${await closedPort()}`;
+    const url = `redis://name:pass-word@127.0.0.1:${await freePort()}`;
     const refused = await spawnCallseal(["audit", "verify"], { environment: { REDIS_URL: url } });
     expect(refused).toMatchObject({
       code: 2,

@@ -11,6 +11,7 @@ import {
 import { createReceiptVerifier, SessionsClient } from "../../client-sdk/src/ivr/index.ts";
 import { dammCheckDigit } from "../../core/verification/damm.ts";
 import { activationCode } from "../support/enrol-device.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Deployment, useGateways } from "../support/gateway.ts";
 import { send } from "../support/send.ts";
 import { testTenant } from "../support/test-tenants.ts";
@@ -210,7 +211,7 @@ test("[K34] the prompt loop, the hang-up and a reissue, as the gateway counts th
 });
 
 test("[K34] a gateway that drains answers the poll, and its device comes back to the next one at that address", async () => {
-  const deployment = await fixture.start();
+  const deployment = await fixture.start({ environment: { PORT: String(await freePort()) } });
   const device = await connected(deployment);
   const lost = nextEvent(device, "disconnected");
   await deployment.gateway.close();

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server as HttpServer, type IncomingMessage } from "node:http";
-import type { AddressInfo, Socket as TcpSocket } from "node:net";
+import type { Socket as TcpSocket } from "node:net";
 import {
   calculateJwkThumbprint,
   decodeProtectedHeader,
@@ -12,6 +12,7 @@ import {
   SignJWT,
 } from "jose";
 import { Server, type Socket } from "socket.io";
+import { freePort } from "../support/free-port.ts";
 
 /**
  * A stand-in of the gateway, for what the SDK does when a gateway misbehaves: it refuses, forgets acks, drops connections and
@@ -56,7 +57,7 @@ export async function startStandInGateway(): Promise<StandInGateway> {
   const wires = new Set<TcpSocket>();
   let http: HttpServer;
   let io: Server;
-  let port = 0;
+  const port = await freePort();
 
   const gateway: StandInGateway = {
     get url() {
@@ -115,7 +116,6 @@ export async function startStandInGateway(): Promise<StandInGateway> {
     io.of("/device").use((socket, next) => void admit(socket).then(next));
     io.of("/device").on("connection", serve);
     await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
-    port = (http.address() as AddressInfo).port;
   }
 
   async function answerHttp(request: IncomingMessage) {

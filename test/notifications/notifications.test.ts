@@ -2,13 +2,14 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { spawnConsumer } from "../outbox/spawn-consumer.ts";
 import { appendEvents } from "../outbox/start-reader.ts";
+import { freePort } from "../support/free-port.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import type { Core } from "../support/open-core.ts";
 import { environmentOf, runCallseal } from "../support/run-callseal.ts";
 import { useCore } from "../support/use-core.ts";
 import { claimedSession } from "../support/verified-call.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { answerWith, closedPort, type ReceivedRequest } from "../worker/delivery/start-target.ts";
+import { answerWith, type ReceivedRequest } from "../worker/delivery/start-target.ts";
 import { notifiedTenant, openConsumers, openTarget, secrets } from "./open-consumers.ts";
 
 const fixture = useCore();
@@ -255,7 +256,7 @@ describe("a tenant's event webhook", () => {
 
   test("[A22] an endpoint that the tenant has no longer is not asked any more", async () => {
     const core = fixture.open();
-    const url = `http://127.0.0.1:${await closedPort()}`;
+    const url = `http://127.0.0.1:${await freePort()}`;
     const tuning = { retryDelayMs: () => 300 };
     const before = openConsumers(fixture, core, {
       tuning,

@@ -2,6 +2,9 @@ import { afterEach } from "vitest";
 import { startVoiceCloud, type VoiceCloud, type VoiceCloudOptions } from "../../sandbox/voice-cloud.ts";
 import { type Ivr, type Page, startIvr, TOKEN } from "./start-ivr.ts";
 
+/** How long a second of a call lasts, in seconds. */
+export const timeScale = 0.01;
+
 export const ACCOUNT = "AC00000000000000000000000000000001";
 export const TO = "+18005551234";
 export const FROM = "+14155550000";
@@ -20,7 +23,7 @@ export async function cloudAndIvr(
   const ivr = await startIvr(pages);
   open.push(ivr);
   const accounts = [{ accountSid: ACCOUNT, authToken: TOKEN }];
-  const cloud = await startVoiceCloud({ accounts, timeScale: 0.01, ...options });
+  const cloud = await startVoiceCloud({ accounts, timeScale, ...options });
   open.push(cloud);
   return { cloud, ivr };
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "./free-port.ts";
 import { RedisProxyWay, type WaySettings } from "./redis-proxy-way.ts";
 
 /** How Redis goes away: `cut`, its connections end and new ones are refused; `freeze`, they stay open and nothing passes. */
@@ -60,8 +61,8 @@ export async function startRedisProxy(redisUrl: string): Promise<RedisProxy> {
       how(way);
     }
   };
-  let server = await listen(accept, 0);
-  const { port } = server.address() as AddressInfo;
+  const port = await freePort();
+  let server = await listen(accept, port);
   const url = new URL(redisUrl);
   url.port = String(port);
   const stop = async () => {

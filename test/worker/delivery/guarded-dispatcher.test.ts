@@ -2,6 +2,7 @@ import type { LookupFunction } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createGuardedDispatcher, type GuardedDispatcherOptions } from "../../../worker/delivery/guarded-dispatcher.ts";
 import { sendRequest } from "../../../worker/delivery/send-request.ts";
+import { freePort } from "../../support/free-port.ts";
 import { answerWith, startTarget, type TargetOptions } from "./start-target.ts";
 
 async function openTarget(options: TargetOptions = {}) {
@@ -105,9 +106,10 @@ describe("names", () => {
   const permits = (address: string) => address === "127.0.0.2";
 
   test("[W20] a name that resolves to a public address first and to loopback for the next connection is refused then", async () => {
-    const outside = await openTarget({ host: "127.0.0.2" });
+    const port = await freePort();
+    const outside = await openTarget({ host: "127.0.0.2", port });
     outside.answer = answerWith(200, "ok", { connection: "close" });
-    const inside = await openTarget({ host: "127.0.0.1", port: outside.port });
+    const inside = await openTarget({ host: "127.0.0.1", port });
     const { lookup, asked } = resolver(["127.0.0.2"], ["127.0.0.1"]);
     const send = openDispatcher({ lookup, permits });
     const attacker = `http://rebind.example:${outside.port}/`;
@@ -129,8 +131,9 @@ describe("names", () => {
   });
 
   test("[W20] of a mixed answer only the permitted address is tried", async () => {
-    const outside = await openTarget({ host: "127.0.0.2" });
-    const inside = await openTarget({ host: "127.0.0.1", port: outside.port });
+    const port = await freePort();
+    const outside = await openTarget({ host: "127.0.0.2", port });
+    const inside = await openTarget({ host: "127.0.0.1", port });
     const { lookup } = resolver(["127.0.0.1", "127.0.0.2"]);
     const send = openDispatcher({ lookup, permits });
     expect(await send(`http://mixed.example:${outside.port}/`)).toMatchObject({ kind: "answered", status: 200 });

@@ -3,7 +3,8 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createGuardedDispatcher, type GuardedDispatcherOptions } from "../../../worker/delivery/guarded-dispatcher.ts";
 import { postWebhook, type WebhookDelivery } from "../../../worker/delivery/post-webhook.ts";
-import { answerWith, closedPort, startTarget, type TargetOptions } from "./start-target.ts";
+import { freePort } from "../../support/free-port.ts";
+import { answerWith, startTarget, type TargetOptions } from "./start-target.ts";
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const key = readFileSync(new URL("fixtures/localhost-key.pem", import.meta.url), "utf8");
@@ -100,7 +101,7 @@ describe("outcomes without an answer", () => {
     expect(await post({ url: target.url, timeoutMs: 50 })).toEqual({ outcome: "retryable", detail: "timed_out" });
     target.answer = (_response, _request, socket) => socket.resetAndDestroy();
     expect(await post({ url: target.url })).toEqual({ outcome: "retryable", detail: "connection_lost" });
-    const refused = await post({ url: `http://127.0.0.1:${await closedPort()}/` });
+    const refused = await post({ url: `http://127.0.0.1:${await freePort()}/` });
     expect(refused).toEqual({ outcome: "retryable", detail: "not_connected" });
     const aborted = await post({ url: target.url, signal: AbortSignal.abort() });
     expect(aborted).toEqual({ outcome: "retryable", detail: "aborted" });

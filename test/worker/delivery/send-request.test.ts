@@ -3,7 +3,8 @@ import { createServer, type Socket } from "node:net";
 import { Agent } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { MAX_ANSWER_BYTES, type OutgoingRequest, sendRequest } from "../../../worker/delivery/send-request.ts";
-import { type Answer, answerWith, closedPort, startTarget } from "./start-target.ts";
+import { freePort } from "../../support/free-port.ts";
+import { type Answer, answerWith, startTarget } from "./start-target.ts";
 
 async function openTarget(answer: Answer) {
   const target = await startTarget(answer);
@@ -55,12 +56,13 @@ describe("what was sent", () => {
   });
 
   test("[W10] a refused connection was not sent", async () => {
-    const exchange = await sendRequest(openAgent(), post(`http://127.0.0.1:${await closedPort()}/`));
+    const exchange = await sendRequest(openAgent(), post(`http://127.0.0.1:${await freePort()}/`));
     expect(exchange).toEqual({ kind: "failed", reason: "not_connected", sent: false });
   });
 
   test("[W10] a name without an address was not sent", async () => {
-    const exchange = await sendRequest(openAgent(), post("http://callseal.invalid/"));
+    // A label of more than 63 bytes is refused on this machine, without asking a name server that may be slow.
+    const exchange = await sendRequest(openAgent(), post(`http://${"a".repeat(64)}.invalid/`));
     expect(exchange).toEqual({ kind: "failed", reason: "not_resolved", sent: false });
   });
 
@@ -91,7 +93,7 @@ describe("what was sent", () => {
 
   test("[W10] a request that times out on the wire was sent", async () => {
     const target = await openTarget(() => {});
-    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 400 }));
+    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 1500 }));
     expect(exchange).toEqual({ kind: "failed", reason: "timed_out", sent: true });
     expect(target.requests).toHaveLength(1);
   });
@@ -116,7 +118,7 @@ describe("what was sent", () => {
 
   test("[W10] a connection that nobody answers times out", async () => {
     const url = await startRawServer(undefined);
-    const exchange = await sendRequest(openAgent(), post(url, { timeoutMs: 400 }));
+    const exchange = await sendRequest(openAgent(), post(url, { timeoutMs: 1500 }));
     expect(exchange).toEqual({ kind: "failed", reason: "timed_out", sent: true });
   });
 });
@@ -136,7 +138,7 @@ describe("cut-off answers", () => {
       response.writeHead(200);
       response.write("x");
     });
-    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 100 }));
+    const exchange = await sendRequest(openAgent(), post(target.url, { timeoutMs: 1500 }));
     expect(exchange).toMatchObject({ kind: "answered", status: 200, body: "x", complete: false });
   });
 
@@ -167,9 +169,9 @@ describe("cut-off answers", () => {
       response.write("x");
     });
     const started = performance.now();
-    const exchange = await sendRequest(openAgent(), post(target.url, { until: "status", timeoutMs: 1000 }));
+    const exchange = await sendRequest(openAgent(), post(target.url, { until: "status", timeoutMs: 3000 }));
     expect(exchange).toMatchObject({ kind: "answered", status: 200, body: "" });
-    expect(performance.now() - started).toBeLessThan(900);
+    expect(performance.now() - started).toBeLessThan(2500);
     await hungUp;
   });
 });

@@ -85,13 +85,6 @@ export function answerWith(status: number, body: unknown = "", headers: Record<s
   };
 }
 
-/** A port of this machine on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const target = await startTarget(answerWith(200));
-  await target.close();
-  return target.port;
-}
-
 async function readWhole(incoming: IncomingMessage, chunks: Buffer[]): Promise<boolean> {
   try {
     for await (const chunk of incoming) chunks.push(chunk);

@@ -210,7 +210,7 @@ describe("the access token", () => {
     const cxone = await startCxone(answerWith(204), () => (response, received, socket) => {
       finishLogin = () => login(response, received, socket);
     });
-    const provider = openAt(cxone.url, Date.now, 100);
+    const provider = openAt(cxone.url, Date.now, 1500);
     expect(await provider.redirectCall(request)).toEqual({ outcome: "retryable", detail: "timed_out" });
     finishLogin();
     expect(await provider.redirectCall(request)).toEqual({ outcome: "redirected" });

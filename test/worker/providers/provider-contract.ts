@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { CallProvider, InterceptOutcome, InterceptRequest } from "../../../worker/providers/call-provider.ts";
-import { type Answer, answerWith, closedPort, startTarget, type Target } from "../delivery/start-target.ts";
+import { freePort } from "../../support/free-port.ts";
+import { type Answer, answerWith, startTarget, type Target } from "../delivery/start-target.ts";
 
 /** What the suite must know about one adapter: how to open it and what its platform answers. */
 export interface ProviderContract {
@@ -20,7 +21,7 @@ export interface ProviderContract {
 }
 
 const PATIENT_MS = 5000;
-const IMPATIENT_MS = 500;
+const IMPATIENT_MS = 1500;
 /** Short stable words and codes only. */
 const stableDetail = /^[a-z0-9_]{1,40}$/;
 
@@ -132,7 +133,7 @@ export function describeProviderContract(contract: ProviderContract): void {
     );
 
     test("[W6] a refused connection may be repeated, because nothing was sent", async () => {
-      const { provider } = openAt(`http://127.0.0.1:${await closedPort()}`);
+      const { provider } = openAt(`http://127.0.0.1:${await freePort()}`);
       expect(await redirect(provider)).toMatchObject({ outcome: "retryable" });
     });
 

@@ -3,7 +3,8 @@ import type { FaultRequest } from "../../../sandbox/faults/fault-plan.ts";
 import { isEntry } from "../../../sandbox/ledger/ledger-entry.ts";
 import { startVoiceCloud } from "../../../sandbox/voice-cloud.ts";
 import { createCallProviders } from "../../../worker/providers/registry.ts";
-import { closedPort, startTarget } from "../delivery/start-target.ts";
+import { freePort } from "../../support/free-port.ts";
+import { startTarget } from "../delivery/start-target.ts";
 import { interceptOf, receipt, tenantOf } from "./open-provider.ts";
 
 interface Situation {
@@ -49,7 +50,7 @@ async function startSituation(situation: Situation = {}) {
   const call = cloud.placeCall({ to: "+18005551234", from: "+14155550000", voiceUrl: `${ivr.url}/voice` });
   await cloud.waitFor(isEntry("verb.started", call.sid));
   const fetched = () => ivr.requests.map((request) => request.path).slice(1);
-  const origin = gatewayIsDown ? `http://127.0.0.1:${await closedPort()}` : ivr.url;
+  const origin = gatewayIsDown ? `http://127.0.0.1:${await freePort()}` : ivr.url;
   return { cloud, call, provider, request: interceptOf("twilio", { callId: call.sid, origin }), fetched };
 }
 

@@ -7,7 +7,7 @@ import { spawnConsumer } from "../outbox/spawn-consumer.ts";
 import { appendEvents, countPending, startReader } from "../outbox/start-reader.ts";
 import { liveADay } from "../support/live-a-day.ts";
 import type { Core } from "../support/open-core.ts";
-import { readTrail } from "../support/read-trail.ts";
+import { readTrail, waitForTrail } from "../support/read-trail.ts";
 import { useCore } from "../support/use-core.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -23,15 +23,8 @@ async function readOutbox(core: Core, partition: number): Promise<StreamEntry[]>
   return (await core.redis.xrange(outboxKeys(core.keyspace, partition).outbox, "-", "+")) as StreamEntry[];
 }
 
-/** Waits until every event of the outbox is in the chain, and answers the records. */
 async function recorded(core: Core): Promise<AuditRecord[]> {
-  await waitFor("every event is recorded", async () => {
-    for (let partition = 0; partition < core.keyspace.partitions; partition += 1) {
-      const last = (await readOutbox(core, partition)).at(-1)?.[0] ?? "0-0";
-      if ((await new AuditChain(core).readHead(partition)).id !== last) return false;
-    }
-    return true;
-  });
+  await waitForTrail(core);
   return await readAll(core);
 }
 

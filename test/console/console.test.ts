@@ -117,7 +117,7 @@ describe("a console", () => {
     const deployment = await fixture.start();
     const agent = await openConsole(deployment, deployment.keys.agent);
     const { sessionId } = await openSession(deployment);
-    await expire(deployment.core, sessionId, -500);
+    await expire(deployment.core, sessionId, -3000);
     expect(await agent.ask("watch", { sessionId })).toMatchObject({ ok: true, status: "pending" });
     expect(await agent.next("status")).toMatchObject({ sessionId, status: "timeout", terminal: true });
   });

@@ -43,7 +43,7 @@ describe("the demo", () => {
   test("[P22] verifies and moves a live call, shows each step in order, and leaves with 0", {
     timeout: 60_000,
   }, async () => {
-    const { code, output } = await runDemo(["--once", "--time-scale", "0.05"]);
+    const { code, output } = await runDemo(["--once"]);
     const positions = steps.map((step) => output.indexOf(step));
     expect({ code, output: output.slice(-200) }).toEqual({
       code: 0,

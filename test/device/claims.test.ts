@@ -118,8 +118,8 @@ describe("a claim", () => {
       "12345678901",
       "123 456",
       "１２３４５６",
-      "abcdef",
-      "-00001",
+      "ghijkl",
+      "-0000x",
       "\u0000",
     ];
     for (const attacker of attackers) {

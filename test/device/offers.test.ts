@@ -322,12 +322,12 @@ describe("a withdrawal", () => {
     const tenants = [testTenant({ policy: { ttlSeconds: 10 } })];
     const deployment = await fixture.start({ tenants, gateways: 2 });
     const { socket } = await connected(deployment);
-    // Nine of the ten seconds are over before anybody looks.
-    const session = await openSession(deployment, { ani: phone });
-    await nextOffer(socket);
-    await expire(deployment.core, session.sessionId, -1000);
     const device = await enrolDevice(deployment);
     const claimant = await openDeviceSocket(fixture, deployment.gateways[1]!, device);
+    // Seven of the ten seconds are over before anybody looks.
+    const session = await openSession(deployment, { ani: phone });
+    await nextOffer(socket);
+    await expire(deployment.core, session.sessionId, -3000);
     expect((await claimant.ask("claim", { did: session.did })).ok).toBe(true);
     const withdrawn = { sessionId: session.sessionId, reason: "timeout" };
     expect(await claimant.next("withdrawn")).toEqual(withdrawn);

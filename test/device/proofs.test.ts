@@ -394,8 +394,8 @@ describe("the audit trail", () => {
     await it.socket.ask("deny", { proof: claims({ dec: "deny", nonce: "x" })(facts) });
     await it.socket.ask("confirm", { proof: claims({ sid: `csn_${"A".repeat(22)}_1` })(facts) });
     await it.socket.ask("confirm", { proof: claims({ call: "incoming" })(facts) });
-    await it.socket.ask("confirm", { proof: claims({ did: "000000" })(facts) });
-    await it.socket.ask("claim", { did: "000000" });
+    await it.socket.ask("confirm", { proof: claims({ did: "no-code" })(facts) });
+    await it.socket.ask("claim", { did: "no-code" });
     const attempts = await waitFor("all attempts are audited", async () => {
       const found = await attemptsOf(it.deployment);
       return found.length === 7 ? found : undefined;

@@ -199,6 +199,8 @@ describe("a transition that is published while a gateway's subscriber hangs on a
     );
     await redis.inSync();
     const old = await redis.freezePrimary();
+    // The gateway finds its connections dead after three seconds: the new primary is there before.
+    await redis.failOver();
     const next = await redis.primaryAfter(old);
     const core = openCore(redis.url, { prefix: deployment.prefix });
     fixture.closeAfter(() => core.close());

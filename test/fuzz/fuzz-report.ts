@@ -49,6 +49,8 @@ export interface FuzzReport {
 }
 
 export const longestStallMs = 200;
+/** On a machine that keeps an idle process waiting for so long, a question to Redis may take longer than anybody waits for it. */
+const excusingStallMs = 500;
 const megabyte = 1024 * 1024;
 
 /** Everything that must not be, one line each; empty for a good run. */
@@ -63,7 +65,8 @@ export function judgeAnswers(report: FuzzReport): string[] {
     return `${where}: ${message}${replay}`;
   });
   for (const { ended } of report.processes) if (ended !== undefined) faults.unshift(ended);
-  if (report.unavailable > 0) faults.push(`${report.unavailable} times unavailable, and Redis was there`);
+  if (report.unavailable > 0 && report.witnessStalledMs < excusingStallMs)
+    faults.push(`${report.unavailable} times unavailable, and Redis was there`);
   if (report.keys.strays.length > 0) faults.push(`keys that should not be: ${report.keys.strays.join(", ")}`);
   return faults;
 }

@@ -180,6 +180,8 @@ describe("a report", () => {
   test("[P31] of a machine that was elsewhere is not held against a process", () => {
     expect(judge(good)).toEqual([]);
     expect(judge({ ...good, stalls: [{ name: "x", stalledMs: 300, busyMs: 1, witnessMs: 290 }] })).toEqual([]);
+    expect(judge({ ...good, unavailable: 1, witnessStalledMs: 499 })).toHaveLength(1);
+    expect(judge({ ...good, unavailable: 1, witnessStalledMs: 500 })).toEqual([]);
     expect(judge({ ...good, processes: worn(199, 40, 60, 80) })).toEqual([]);
   });
 });

@@ -113,6 +113,11 @@ const notJson: readonly string[] = [
 
 const marker = "\u0001raw:";
 
+/** Whether a text is one of those that are sent as they are. */
+export function isHostileText(text: string): boolean {
+  return texts.includes(text);
+}
+
 /** A text of `hostile-values.ts`, sometimes one that is drawn from all of Unicode. */
 export function hostileText(random: FuzzRandom): string {
   if (random.chance(0.8)) return random.pick(texts);

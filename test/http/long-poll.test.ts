@@ -66,7 +66,7 @@ describe("the end of the wait", () => {
     await session.post("cancel");
     const ended = await timed(session.get("?wait=55"));
     expect(ended.answer.body.status).toBe("canceled");
-    expect(Math.max(zero.tookMs, ended.tookMs)).toBeLessThan(900);
+    expect(Math.max(zero.tookMs, ended.tookMs)).toBeLessThan(10_000);
   });
 
   test("[L4] expiry answers timeout at its moment, with no worker to record it", async () => {

@@ -70,12 +70,14 @@ async function expectMovedOnce({ live, worker, call, sessionId, record }: DyingC
 describe("a gateway that is killed", () => {
   test("[W52] after it acknowledged a confirmation and before its job was added leaves a call that moves within 2 s, once", async () => {
     const dying = await callAtDyingGateway();
+    dying.worker.child.kill("SIGSTOP");
     dying.proxy.holdFrom(/:intercept:/);
     expect(await dying.socket.ask("confirm", { proof: dying.proof })).toMatchObject({ ok: true, status: "confirmed" });
     await waitFor("the job is on its way", () => dying.proxy.held > 0);
     const [session, hasJob] = await Promise.all([dying.record(), dying.hasJob()]);
     const ended = dying.dying.end("SIGKILL");
     const killedAt = performance.now();
+    dying.worker.child.kill("SIGCONT");
     expect(session).toMatchObject({ status: "confirmed", intercept: { status: "pending", attempts: 0 } });
     expect(hasJob).toBe(false);
     expect((await ended).code).toBe(null);
@@ -87,7 +89,8 @@ describe("a gateway that is killed", () => {
 
   test("[W52] before it heard that the confirmation stands leaves a call that moves as soon, and the same proof its first result", async () => {
     const dying = await callAtDyingGateway();
-    const { live, proxy, device, proof } = dying;
+    const { live, proxy, device, proof, worker } = dying;
+    worker.child.kill("SIGSTOP");
     proxy.holdAnswersFrom(/\r\nconfirm\r\n/);
     let acknowledged = false;
     dying.socket.raw.emit("confirm", { proof }, () => {
@@ -98,6 +101,7 @@ describe("a gateway that is killed", () => {
     const hasJob = await dying.hasJob();
     const ended = dying.dying.end("SIGKILL");
     const killedAt = performance.now();
+    worker.child.kill("SIGCONT");
     expect({ acknowledged, hasJob }).toEqual({ acknowledged: false, hasJob: false });
     await ended;
     const afterMs = Math.round((await dying.movedAt()) - killedAt);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AuditChain } from "../../core/audit/audit-chain.ts";
 import { secrets } from "../notifications/open-consumers.ts";
 import { openCore } from "../support/open-core.ts";
-import { readTrail } from "../support/read-trail.ts";
+import { readTrail, waitForTrail } from "../support/read-trail.ts";
 import { runCallseal } from "../support/run-callseal.ts";
 import { startRedisCluster } from "../support/start-redis-cluster.ts";
 import { useCore } from "../support/use-core.ts";
@@ -80,6 +80,7 @@ describe("a worker's process", () => {
     for (const type of ["confirmed", "intercept_success"]) {
       expect(sessionsOf(type)).toEqual(new Set(sessions.map(({ sessionId }) => sessionId)));
     }
+    await waitForTrail(core);
     const { records, faults } = await readTrail(core);
     expect(faults).toEqual([]);
     const counts = new Map<string, number>();

@@ -12,9 +12,10 @@ export async function readMetric(deployment: Deployment, gateway: TestGateway, n
 
 /** Waits until as many long polls wait at the gateway, at most half a minute: thousands of them take their time on a busy machine. */
 export async function waitForPolls(deployment: Deployment, count: number, gateway = deployment.gateway): Promise<void> {
-  await waitFor(
-    `${count} polls wait`,
-    async () => (await readMetric(deployment, gateway, "callseal_polls_waiting")) === count,
-    { withinMs: 30_000, everyMs: 50 },
-  );
+  let waiting = 0;
+  const areAsMany = async () => {
+    waiting = await readMetric(deployment, gateway, "callseal_polls_waiting");
+    return waiting === count;
+  };
+  await waitFor(() => `${count} polls wait, not ${waiting}`, areAsMany, { withinMs: 30_000, everyMs: 50 });
 }

@@ -31,6 +31,8 @@ export interface RedisSentinel {
   killPrimary(): Promise<RedisNode>;
   /** Stops the primary with SIGSTOP: it keeps its connections and says nothing more. */
   freezePrimary(): Promise<RedisNode>;
+  /** Has a sentinel put a replica in the primary's place now, not when it is found to be down. */
+  failOver(): Promise<void>;
   /** The primary that comes after `old`, waited for. */
   primaryAfter(old: RedisNode): Promise<RedisNode>;
   /** Starts what was killed and thaws what was frozen, as replicas of the primary that is now. */
@@ -109,6 +111,9 @@ function describe(parts: {
     primary: () => find(),
     killPrimary: () => strike((node) => node.kill()),
     freezePrimary: () => strike((node) => node.freeze()),
+    async failOver() {
+      await sentinels[0]!.admin.call("SENTINEL", "FAILOVER", name);
+    },
     primaryAfter: (old) => find(old),
     async revive() {
       const { port } = await find();

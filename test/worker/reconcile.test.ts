@@ -128,14 +128,14 @@ describe("what is owed", () => {
     const { deployment, sessionId } = await owedIntercept();
     const { sessions } = deployment.core;
     expect((await lookAt(deployment, 0)).intercepts).toEqual([sessionId]);
-    expect((await lookAt(deployment)).intercepts).toEqual([]);
-    await sessions.claimIntercept(sessionId, { token: "a", leaseMs: 5000 });
-    expect((await lookAt(deployment, -4000)).intercepts).toEqual([]);
-    expect((await lookAt(deployment, -5000)).intercepts).toEqual([sessionId]);
-    const end = { token: "a", result: "retryable", correlationId: "corr", event: {}, againInMs: 2000 } as const;
+    expect((await lookAt(deployment, 60_000)).intercepts).toEqual([]);
+    await sessions.claimIntercept(sessionId, { token: "a", leaseMs: 100_000 });
+    expect((await lookAt(deployment, -60_000)).intercepts).toEqual([]);
+    expect((await lookAt(deployment, -100_000)).intercepts).toEqual([sessionId]);
+    const end = { token: "a", result: "retryable", correlationId: "corr", event: {}, againInMs: 200_000 } as const;
     await sessions.completeIntercept(sessionId, end);
-    expect((await lookAt(deployment, -1000)).intercepts).toEqual([]);
-    expect((await lookAt(deployment, -2000)).intercepts).toEqual([sessionId]);
+    expect((await lookAt(deployment, -100_000)).intercepts).toEqual([]);
+    expect((await lookAt(deployment, -200_000)).intercepts).toEqual([sessionId]);
   });
 
   test("[W48] is gone when it was done, and does not come back by being looked at", async () => {

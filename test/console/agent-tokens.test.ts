@@ -88,7 +88,7 @@ describe("an agent's token", () => {
   test("[D23] ends its socket when it ends itself", async () => {
     const issuer = await startIssuer(fixture);
     const deployment = await fixture.start({ tenants: [signedInAt(issuer)] });
-    const agent = await openConsole(deployment, await issuer.token({ exp: Math.floor(Date.now() / 1000) + 2 }));
+    const agent = await openConsole(deployment, await issuer.token({ exp: Math.floor(Date.now() / 1000) + 4 }));
     const reason = await new Promise((left) => agent.raw.once("disconnect", left));
     expect(reason).toBe("io server disconnect");
   });

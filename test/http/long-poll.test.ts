@@ -72,11 +72,11 @@ describe("the end of the wait", () => {
   test("[L4] expiry answers timeout at its moment, with no worker to record it", async () => {
     const deployment = await fixture.start();
     const session = await openSession(deployment);
-    await expire(deployment.core, session.sessionId, -700);
+    await expire(deployment.core, session.sessionId, -2000);
     const { answer, tookMs } = await timed(session.get("?wait=30"));
     expect(answer.body).toMatchObject({ status: "timeout", terminal: true });
     expect(tookMs).toBeGreaterThan(400);
-    expect(tookMs).toBeLessThan(2500);
+    expect(tookMs).toBeLessThan(6000);
   });
 
   test("[L5] denied, canceled and used-up sessions answer a poll as confirmed ones do", async () => {

@@ -43,10 +43,10 @@ describe("the job that records a session's timeout", () => {
   test("[W53] is added when half of the session's time is over, for its end", async () => {
     const { openTimeouts, jobOf, begin } = deploy();
     const { timeouts } = openTimeouts();
-    const session = await begin(timeouts, 2);
+    const session = await begin(timeouts, 6);
     const job = await waitFor("the job is there", () => jobOf(session));
-    expect(job.timestamp).toBeGreaterThanOrEqual(session.createdAtMs + 900);
-    expect(Math.abs(job.timestamp + job.delay - session.expiresAtMs)).toBeLessThan(1000);
+    expect(job.timestamp).toBeGreaterThanOrEqual(session.createdAtMs + 2900);
+    expect(Math.abs(job.timestamp + job.delay - session.expiresAtMs)).toBeLessThan(2000);
   });
 
   test("[W53] is none for a session that has ended before, on this gateway or on another", async () => {
@@ -84,7 +84,7 @@ describe("the job that records a session's timeout", () => {
     await jobs.settle();
     for (const session of sessions) {
       const job = await jobOf(session);
-      expect(Math.abs(job!.timestamp + job!.delay - session.expiresAtMs)).toBeLessThan(1000);
+      expect(Math.abs(job!.timestamp + job!.delay - session.expiresAtMs)).toBeLessThan(10_000);
     }
   });
 });

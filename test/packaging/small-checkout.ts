@@ -77,20 +77,19 @@ export class SmallCheckout {
 
   run(command: string, args: readonly string[], environment: Record<string, string> = {}): Run {
     const path = [join(this.root, "node_modules", ".bin"), this.bin].join(delimiter);
-    const child = spawn(command, args, {
+    // Both streams are one, as in a terminal: of two pipes nobody can say which was written to last.
+    const child = spawn("/bin/sh", ["-c", 'exec "$@" 2>&1', "sh", command, ...args], {
       cwd: this.root,
       env: { PATH: path, BIN: this.bin, ROOT: this.root, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "inherit"],
     });
     const exit = once(child, "close").then(([code]) => code as number | null);
     let output = "";
     const waiting = new Set<() => void>();
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output += text;
-        for (const look of waiting) look();
-      });
-    }
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      for (const look of waiting) look();
+    });
     const said = async (text: string) => {
       const heard = new Promise<void>((resolve) => {
         const look = () => {

@@ -69,13 +69,22 @@ export async function startGateway(config: Config & { REDIS_URL: string }, logge
   }
 }
 
+/**
+ * Connections that may wait to be accepted: devices that lost their gateway come back in one moment, and of what does not
+ * fit Linux makes seconds of delay, or a reset. The kernel's own bound is `net.core.somaxconn`, 4096 by default.
+ */
+const backlog = 4096;
+
 /** The port decides the default origin, so it is taken before the rest is there to answer. */
 function listen(server: HttpServer, config: Config): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port: config.PORT ?? 8080, ...(config.HOST === undefined ? {} : { host: config.HOST }) }, () => {
-      server.off("error", reject);
-      resolve((server.address() as AddressInfo).port);
-    });
+    server.listen(
+      { port: config.PORT ?? 8080, backlog, ...(config.HOST === undefined ? {} : { host: config.HOST }) },
+      () => {
+        server.off("error", reject);
+        resolve((server.address() as AddressInfo).port);
+      },
+    );
   });
 }

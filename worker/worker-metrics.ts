@@ -11,7 +11,7 @@ export function createWorkerMetrics() {
     registry,
     interceptAttempts: new Counter({
       name: "callseal_intercept_attempts_total",
-      help: "Attempts to move a call by provider and outcome",
+      help: "Attempts to move a call by provider and outcome; unrecorded when Redis did not take the outcome",
       labelNames: ["provider", "outcome"],
       registers,
     }),

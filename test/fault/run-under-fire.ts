@@ -19,7 +19,7 @@ export interface Fire {
   most?: number;
   /** Does one fault and heals it; answers what it did and when. */
   strike(): Promise<InjectedFault>;
-  /** Workers and provider are left alone: then no arrival is repeated but after an attempt whose outcome nobody knew. */
+  /** Workers and provider are left alone: then no arrival is repeated but after an attempt whose outcome nobody knew, or recorded. */
   sparesIntercepts?: boolean;
 }
 
@@ -57,7 +57,9 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
   await settle(fleet);
   const verdict = checkHistory(histories.all, strikes.faults);
   const audit = await checkAudit(fleet.environment, histories.all);
-  const { unknown = 0 } = fire.sparesIntercepts ? await countAttempts(fleet) : { unknown: verdict.repeatedArrivals };
+  const { unknown = 0, unrecorded = 0 } = fire.sparesIntercepts
+    ? await countAttempts(fleet)
+    : { unknown: verdict.repeatedArrivals };
   return {
     title: fire.title,
     seconds: seconds(startedAt),
@@ -67,7 +69,9 @@ export async function runUnderFire(fleet: Fleet, plan: FaultPlan, fire: Fire): P
       ...verdict.violations,
       ...audit.violations,
       ...(strikes.met < wanted ? [`only ${strikes.met} of ${wanted} faults met a call under way`] : []),
-      ...(verdict.repeatedArrivals > unknown ? [`${verdict.repeatedArrivals} arrivals repeated without a cause`] : []),
+      ...(verdict.repeatedArrivals > unknown + unrecorded
+        ? [`${verdict.repeatedArrivals} arrivals repeated without a cause`]
+        : []),
     ],
   };
 }

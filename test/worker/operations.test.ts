@@ -110,7 +110,7 @@ describe("an attempt that Redis could not record", () => {
     deployment.jobs.addIntercept(session.sessionId, "corr-0001");
     await waitFor("the attempt is counted", async () => {
       const text = await (await get(`${worker.url}/metrics`, bearer(metricsKey))).text();
-      return text.includes('callseal_intercept_attempts_total{provider="generic",outcome="redirected"} 1');
+      return text.includes('callseal_intercept_attempts_total{provider="generic",outcome="unrecorded"} 1');
     });
   });
 });

@@ -15,15 +15,18 @@ export async function completeAttempt(
   outcome: InterceptOutcome,
 ): Promise<"succeeded" | "skipped" | "failed" | "settled" | "not_found"> {
   const { session, token, correlationId } = attempt;
-  // It was made, whether or not Redis is there to record it.
-  context.metrics.interceptAttempts.inc({ provider: session.provider, outcome: outcome.outcome });
   const durationMs = Math.round(attempt.sinceConfirmationMs());
   const verdict = judge(outcome, attempt, context.tuning.interceptWindowMs - durationMs);
-  const { outcome: recorded } = await context.sessions.completeIntercept(session.sessionId, {
+  const completion = context.sessions.completeIntercept(session.sessionId, {
     token,
     correlationId,
     event: { outcome: outcome.outcome, attempts: session.intercept.attempts, detail: outcome.detail, durationMs },
     ...verdict,
+  });
+  const { outcome: recorded } = await completion.catch((error: unknown) => {
+    // It was made, though Redis is not there to record it: the next one finds it as one whose end nobody knows.
+    context.metrics.interceptAttempts.inc({ provider: session.provider, outcome: "unrecorded" });
+    throw error;
   });
   report(context, attempt, { outcome, verdict, recorded, durationMs });
   // Settled meanwhile: the success page was fetched before the provider's answer was here.
@@ -61,6 +64,7 @@ interface Report {
 function report(context: WorkerContext, attempt: InterceptAttempt, { outcome, verdict, recorded, durationMs }: Report) {
   const { session, before, correlationId } = attempt;
   const { provider } = session;
+  context.metrics.interceptAttempts.inc({ provider, outcome: outcome.outcome });
   if (recorded === "recorded" && !("againInMs" in verdict)) {
     context.metrics.interceptResults.inc({ provider, result: verdict.result });
   }

@@ -9,6 +9,7 @@ export async function killRedis(plan: FaultPlan): Promise<FaultReport> {
   await using fleet = await startFleet({ redisUrl: redis.url, gateways: 2, workers: 2, callers: 60 });
   return await runUnderFire(fleet, plan, {
     title: "the standalone Redis is killed 5 s after it came back, again and again",
+    sparesIntercepts: true,
     everyMs: 5000,
     calmMs: 5000,
     strike: () => redis.killAndStart(),

@@ -29,11 +29,12 @@ async function callAtDyingGateway() {
   const proof = device.proof(challenge!, { did });
   const { sessionId } = challenge!;
   const jobKey = `${queuePrefix(live.prefix)}:${interceptQueue.name}:${interceptQueue.jobId(sessionId)}`;
+  // What is owed lies there until the gateway is gone, however long that takes.
+  worker.child.kill("SIGSTOP");
   return {
     live,
     proxy,
     worker,
-    dying,
     device,
     socket,
     call,
@@ -41,6 +42,13 @@ async function callAtDyingGateway() {
     sessionId,
     record: () => live.core.sessions.read(sessionId, "acme"),
     hasJob: async () => (await live.core.redis.exists(jobKey)) === 1,
+    /** Ends the gateway. The worker, which was held until now, goes on. */
+    kill: () => {
+      const ended = dying.end("SIGKILL");
+      const killedAt = performance.now();
+      worker.child.kill("SIGCONT");
+      return { ended, killedAt };
+    },
     /** When the caller heard that they are verified. */
     movedAt: async () => (await live.cloud.waitFor(isEntry("ivr.visited", call.sid))).monotonicMs,
   };
@@ -70,14 +78,11 @@ async function expectMovedOnce({ live, worker, call, sessionId, record }: DyingC
 describe("a gateway that is killed", () => {
   test("[W52] after it acknowledged a confirmation and before its job was added leaves a call that moves within 2 s, once", async () => {
     const dying = await callAtDyingGateway();
-    dying.worker.child.kill("SIGSTOP");
     dying.proxy.holdFrom(/:intercept:/);
     expect(await dying.socket.ask("confirm", { proof: dying.proof })).toMatchObject({ ok: true, status: "confirmed" });
     await waitFor("the job is on its way", () => dying.proxy.held > 0);
     const [session, hasJob] = await Promise.all([dying.record(), dying.hasJob()]);
-    const ended = dying.dying.end("SIGKILL");
-    const killedAt = performance.now();
-    dying.worker.child.kill("SIGCONT");
+    const { ended, killedAt } = dying.kill();
     expect(session).toMatchObject({ status: "confirmed", intercept: { status: "pending", attempts: 0 } });
     expect(hasJob).toBe(false);
     expect((await ended).code).toBe(null);
@@ -89,8 +94,7 @@ describe("a gateway that is killed", () => {
 
   test("[W52] before it heard that the confirmation stands leaves a call that moves as soon, and the same proof its first result", async () => {
     const dying = await callAtDyingGateway();
-    const { live, proxy, device, proof, worker } = dying;
-    worker.child.kill("SIGSTOP");
+    const { live, proxy, device, proof } = dying;
     proxy.holdAnswersFrom(/\r\nconfirm\r\n/);
     let acknowledged = false;
     dying.socket.raw.emit("confirm", { proof }, () => {
@@ -99,9 +103,7 @@ describe("a gateway that is killed", () => {
     await waitFor("the confirmation stands", async () => (await dying.record())?.status === "confirmed");
     await waitFor("the answer is held", () => proxy.held > 0);
     const hasJob = await dying.hasJob();
-    const ended = dying.dying.end("SIGKILL");
-    const killedAt = performance.now();
-    worker.child.kill("SIGCONT");
+    const { ended, killedAt } = dying.kill();
     expect({ acknowledged, hasJob }).toEqual({ acknowledged: false, hasJob: false });
     await ended;
     const afterMs = Math.round((await dying.movedAt()) - killedAt);
